@@ -1,0 +1,322 @@
+"""The command ``safelight``."""
+
+from __future__ import annotations
+
+import glob
+import ipaddress
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+import click
+
+from safelight import __version__, config
+from safelight.dialects import native
+from safelight.errors import NotFound, SafelightError, SettingError
+from safelight.formats import BY_MIME, by_suffix
+from safelight.http.pictures import described
+from safelight.picture import Rendering
+from safelight.service import Info
+from safelight.storage import Opened, opened_bytes
+from safelight.transform import explain, parse
+from safelight.workers.inprocess import InProcess
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_CONFIG = click.option(
+    "--config", "file", type=click.Path(path_type=Path), help="Settings file [safelight.toml]."
+)
+
+
+def _plainly(command: _Command) -> _Command:
+    """End with one sentence and an exit code, 2 for a wrong setting or transform."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except SafelightError as error:
+            click.echo(f"safelight: {error.detail}", err=True)
+            sys.exit(2 if isinstance(error, SettingError) or error.status == 400 else 1)
+        except BrokenPipeError:
+            sys.exit(1)
+
+    return cast("_Command", wrapped)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90})
+@click.version_option(__version__, prog_name="safelight")
+def main() -> None:
+    """Resize images on request, on upload, or from the command line.
+
+    \b
+    safelight serve ./photos             serve a folder at http://127.0.0.1:8000/
+    safelight render a.jpg 800x600 b.webp
+    safelight url cats/tabby.jpg w=800,format=auto
+
+    Settings come from safelight.toml in the working directory, then from SAFELIGHT_… variables
+    (SAFELIGHT_SERVER_PORT=9000), then from options. A transform is a size (800x600, 800x, x600),
+    name=value pairs, or a preset, separated by commas: 800x600,format=webp,quality=70.
+    """
+
+
+@main.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--host", help="Address to listen on [127.0.0.1].")
+@click.option("--port", type=int, help="Port to listen on, 0 for any free one [8000].")
+@click.option("--workers", type=int, help="Rendering processes, 0 for one per core [0].")
+@click.option("--unsigned", is_flag=True, help="Let anyone who reaches the server use it.")
+@_CONFIG
+@_plainly
+def serve(
+    directory: Path | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    file: Path | None,
+    *,
+    unsigned: bool,
+) -> None:
+    """Serve the images of DIRECTORY, or of the source in the settings, until Ctrl-C.
+
+    Variants are made on the first request and kept in .safelight/variants.
+    """
+    from safelight.http import Application
+    from safelight.http.pages import examples
+    from safelight.http.server import free_port
+    from safelight.http.server import serve as run
+
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
+    overrides: dict[str, dict[str, Any]] = {
+        "source": _given(url=f"file:{quote(str(directory))}" if directory else None),
+        "server": _given(host=host, port=port),
+        "workers": _given(processes=workers),
+        "security": _given(unsigned=unsigned or None),
+    }
+    settings = config.load(file, overrides=overrides)
+    listening = settings.server
+    local = _is_loopback(listening.host)
+    if not local and not settings.security.unsigned:
+        raise SettingError(
+            f"server.host: {listening.host} can be reached by others, and requests are not signed: "
+            "add --unsigned (security.unsigned = true) if that is what you want"
+        )
+    service = config.build(settings)
+    service.sources.check()
+    chosen = free_port(listening.host, listening.port)
+    index = listening.index == "on" or (listening.index == "local" and local)
+    address = f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
+
+    def started() -> None:
+        click.echo(f"Safelight {__version__} serves {settings.source.url} at {address}/")
+        for url, meaning in examples(service.samples(24))[:3]:
+            click.echo(f"  {address}{url}   {meaning}")
+        click.echo(f"Variants are kept in {settings.variants.url}. Ctrl-C stops.")
+        for line in _off_by_default(settings, index=index):
+            click.echo(f"  off: {line}")
+
+    application = Application(service, settings, index=index, started=started)
+    run(application, host=listening.host, port=chosen, idle_seconds=listening.idle_seconds)
+
+
+def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:
+    if not settings.security.unsigned:
+        yield "other machines (--host 0.0.0.0 --unsigned)"
+    if not index:
+        yield 'the list of images at / (server.index = "on")'
+    yield "enlarging beyond the source (enlarge in the address, or request.defaults)"
+    yield "animation: the first frame is shown"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@main.command()
+@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@click.argument("transform", metavar="TRANSFORM")
+@click.argument("target", metavar="OUT")
+@_CONFIG
+@_plainly
+def render(sources: tuple[str, ...], transform: str, target: str, file: Path | None) -> None:
+    """Render images: files, "globs", or - for standard input.
+
+    OUT is a file, a folder (when there are several images, or it ends with /), or - for standard
+    output. The format is OUT's, unless the transform says another.
+    """
+    settings = config.load(file)
+    rules = config.grammar(settings)
+    wanted = parse(transform, rules.presets, rules.defaults)
+    settings.limits.check_wish(wanted)
+    paths = _expanded(sources)
+    engine = InProcess(settings.limits, threads=1 if len(paths) > 1 else None)
+    engine.start()
+    folder = len(paths) > 1 or target.endswith("/") or Path(target).is_dir()
+    if target != "-" and not folder and (format := by_suffix(target)) and not wanted["format"]:
+        if format.saver is None:
+            raise SettingError(f"{target}: {format.name} cannot be written")
+        wanted = wanted.changed(format=format.name)
+
+    def one(path: str) -> tuple[str, str | None]:
+        try:
+            with _opened(path) as source:
+                made = engine.render(source, wanted, deadline=time.monotonic() + 3_600)
+            return _write(path, target, made, folder=folder), None
+        except (SafelightError, OSError) as error:
+            return path, _reason(error)
+
+    failed = 0
+    for path, fault in _progress(one, paths):
+        if fault is not None:
+            click.echo(f"safelight: {path}: {fault}", err=True)
+            failed += 1
+    sys.exit(1 if failed else 0)
+
+
+def _progress(one: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
+    """Run over all cores, in order, with a bar on a terminal when there are many."""
+    if len(paths) == 1:
+        yield one(paths[0])
+        return
+    with ThreadPoolExecutor(os.cpu_count() or 1) as executor:
+        results = executor.map(one, paths)
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import track
+
+            console = Console(stderr=True)
+            results = iter(track(results, "Rendering", total=len(paths), console=console))
+        yield from results
+
+
+def _expanded(sources: tuple[str, ...]) -> list[str]:
+    paths: list[str] = []
+    for source in sources:
+        found = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) else [source]
+        if not found and not Path(source).exists():
+            raise SettingError(f"{source}: no file matches")
+        paths.extend(found or [source])
+    return paths
+
+
+def _opened(path: str) -> Opened:
+    if path == "-":
+        return opened_bytes(sys.stdin.buffer.read(), version="stdin")
+    return Opened(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _write(path: str, target: str, made: Rendering, *, folder: bool) -> str:
+    if target == "-":
+        sys.stdout.buffer.write(made.data)
+        sys.stdout.buffer.flush()
+        return "-"
+    suffix = BY_MIME[made.mime].suffixes[0]
+    name = f"{Path(path).stem if path != '-' else 'stdin'}.{suffix}"
+    file = Path(target) / name if folder else Path(target)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(made.data)
+    return str(file)
+
+
+@main.command()
+@click.argument("key")
+@click.argument("transform")
+@click.option("--explain", "explained", is_flag=True, help="Print steps, canonical text and key.")
+@_CONFIG
+@_plainly
+def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None:
+    """Print the address of the picture that TRANSFORM makes of KEY."""
+    settings = config.load(file)
+    rules = config.grammar(settings)
+    wanted = parse(transform, rules.presets, rules.defaults)
+    settings.limits.check_wish(wanted)
+    address = native.build(key, wanted)
+    if not explained:
+        click.echo(address)
+        return
+    service = config.build(settings)
+    click.echo(f"address    {address}")
+    click.echo(f"canonical  {wanted.canonical or '(nothing is changed)'}")
+    for number, line in enumerate(explain(wanted), start=1):
+        click.echo(f"step {number}     {line}")
+    try:
+        version = service.sources.head(key).version
+    except NotFound:
+        click.echo(f"variant    (there is no {key} in {settings.source.url})")
+        return
+    click.echo(f"version    {version}")
+    click.echo(f"variant    {service.variants.key(key, version, wanted.canonical).path}")
+
+
+@main.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@_CONFIG
+@_plainly
+def info(files: tuple[str, ...], file: Path | None) -> None:
+    """Print what is known of images, as JSON."""
+    settings = config.load(file)
+    engine = InProcess(settings.limits)
+    engine.start()
+    failed = 0
+    for path in _expanded(files):
+        try:
+            with _opened(path) as source:
+                header = engine.probe(source, deadline=time.monotonic() + 60)
+                facts = Info(path, source.version, source.size, header)
+            click.echo(json.dumps(described(facts), indent=2, ensure_ascii=False))
+        except (SafelightError, OSError) as error:
+            click.echo(f"safelight: {path}: {_reason(error)}", err=True)
+            failed += 1
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("key")
+@_CONFIG
+@_plainly
+def purge(key: str, file: Path | None) -> None:
+    """Remove all stored variants of the source KEY."""
+    removed = config.build(config.load(file)).variants.purge(key)
+    click.echo(f"{removed} variant{'' if removed == 1 else 's'} of {key} removed")
+
+
+@main.command()
+@_CONFIG
+@_plainly
+def check(file: Path | None) -> None:
+    """Check the settings, the stores and the rendering processes."""
+    settings = config.load(file)
+    service = config.build(settings)
+    click.echo(f"settings   fine ({len(settings.presets)} presets)")
+    service.sources.check()
+    click.echo(f"source     fine ({settings.source.url})")
+    service.variants.check()
+    click.echo(f"variants   fine ({settings.variants.url})")
+    try:
+        service.start()
+        found = service.capabilities
+    finally:
+        service.close()
+    click.echo(f"workers    fine ({service.renderer.slots} processes, libvips {found['libvips']})")
+    click.echo(f"reads      {', '.join(found['reads'])}")
+    click.echo(f"writes     {', '.join(found['writes'])}")
+
+
+def _reason(error: Exception) -> str:
+    return error.detail if isinstance(error, SafelightError) else getattr(error, "strerror", "")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,72 @@
+"""What the dialects share: presets, the reading and writing of keys, and of query strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_to_bytes
+
+from safelight.errors import NotFound, RequestError
+from safelight.transform import Transform
+
+_ESCAPE_FAULT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an address may refer to: presets by name, and what is filled in when left open."""
+
+    presets: Mapping[str, Transform] = field(default_factory=dict)
+    defaults: Transform = field(default_factory=Transform)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What an address means."""
+
+    key: str
+    transform: Transform
+
+
+def decode(text: str) -> str:
+    """Undo percent-encoding once; ``+`` stays. Raises RequestError."""
+    if _ESCAPE_FAULT.search(text):
+        raise RequestError("a % in the address is not followed by two hexadecimal digits")
+    try:
+        decoded = unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise RequestError("the address is not percent-encoded UTF-8") from None
+    if _CONTROL.search(decoded):
+        raise RequestError("the address holds a control character")
+    return decoded
+
+
+def read_key(text: str) -> str:
+    """Read a source key. Raises NotFound when there is none or it leads astray, RequestError."""
+    key = decode(text)
+    if not key or any(part.startswith(".") or not part for part in key.split("/")):
+        raise NotFound("there is no such image")
+    return key
+
+
+def write_key(key: str) -> str:
+    """Write a source key as a path."""
+    return quote(key, safe="/~!$&'()*+,;=:@")
+
+
+def read_query(query: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Pick the named values out of a query string; others are no concern of the picture.
+
+    Raises RequestError when one is given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, _, value = pair.partition("=")
+        if name not in names:
+            continue
+        if name in found:
+            raise RequestError(f"{name!r} is given more than once")
+        found[name] = decode(value.replace("+", " ")).strip()
+    return found

@@ -1,0 +1,143 @@
+"""A request as it came and a response as it goes, without meaning."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from safelight.errors import AddressTooLong, BodyTooSlow, EmptyBody, SafelightError
+from safelight.limits import Limits
+from safelight.storage import Opened, anonymous_file
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_ADDRESS = 8_000
+# An image opened by itself runs nothing, loads nothing, and is what its Content-Type says.
+_GUARD: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
+NO_STORE = (b"cache-control", b"no-store")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request: method, path and query still percent-encoded, headers by lower-case name."""
+
+    method: str
+    path: str
+    query: str
+    root: str
+    headers: dict[bytes, bytes]
+    receive: Receive
+
+    @classmethod
+    def of(cls, scope: Scope, receive: Receive) -> Incoming:
+        """Read an ASGI scope. Raises AddressTooLong."""
+        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        query: bytes = scope.get("query_string", b"")
+        if len(raw) + len(query) > MAX_ADDRESS:
+            raise AddressTooLong(f"an address may have {MAX_ADDRESS} characters")
+        path = raw.partition(b"?")[0].decode("latin-1")
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(f"{root}/"):
+            path = path[len(root) :]
+        headers = dict(scope["headers"])
+        return cls(scope["method"], path, query.decode("latin-1"), root, headers, receive)
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, empty when it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A status, headers beyond the usual, and a body."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    guard: Headers = field(default_factory=lambda: _GUARD)
+
+
+async def respond(send: Send, response: Response, *, head: bool) -> None:
+    """Send a response; of a HEAD request all but the body."""
+    headers = [*response.headers, *response.guard]
+    if response.status != 304:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = b"" if head else response.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def problem(error: SafelightError, extra: Headers | None = None) -> Response:
+    """Write an error as RFC 9457 problem details."""
+    details = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "retryable": error.retryable,
+    }
+    headers = [(b"content-type", b"application/problem+json"), NO_STORE, *(extra or [])]
+    if error.retry_after_seconds is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
+    return Response(error.status, headers, json.dumps(details).encode() + b"\n")
+
+
+def document(value: object, status: int = 200) -> Response:
+    """Write a JSON answer that is not to be kept."""
+    body = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+    return Response(status, [(b"content-type", b"application/json"), NO_STORE], body)
+
+
+async def receive_body(incoming: Incoming, limits: Limits, seconds: float) -> Opened:
+    """Receive a body into anonymous memory, within ``seconds``.
+
+    The server underneath has no time limit for bodies: without one here, half-sent bodies would
+    hold their connections for ever. Raises EmptyBody, SourceTooLarge, BodyTooSlow.
+    """
+    announced = incoming.header(b"content-length")
+    if announced.isdigit():
+        limits.check_bytes(int(announced))
+    deadline = time.monotonic() + seconds
+    descriptor = anonymous_file()
+    try:
+        size = 0
+        async for chunk in _chunks(incoming.receive, deadline):
+            size += len(chunk)
+            limits.check_bytes(size)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        if size == 0:
+            raise EmptyBody("send the image itself as the body of the request")
+        return Opened(descriptor, version="upload")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+async def _chunks(receive: Receive, deadline: float) -> Any:
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow("the body did not arrive in time") from None
+        if message["type"] == "http.disconnect":
+            raise BodyTooSlow("the connection was closed before the body was complete")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)

@@ -1,0 +1,171 @@
+"""A validated, immutable transform: what to do with an image, with one canonical text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+from safelight.errors import TransformInvalid
+from safelight.operations import OPERATIONS, PARAMETERS, Operation, in_order
+from safelight.params import Flag
+
+MAX_TEXT = 4_096
+
+_BY_ALIAS = {
+    alias: name for name, parameter in PARAMETERS.items() for alias in parameter.kind.aliases
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """An ordered set of arguments; only those that differ from their defaults are kept.
+
+    Two transforms that mean the same are equal and have the same canonical text.
+    """
+
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, **arguments: Any) -> Transform:
+        """Build a transform from parameter names and values that are already valid."""
+        kept = {
+            name: value
+            for name, value in arguments.items()
+            if value is not None and value != PARAMETERS[name].default
+        }
+        for name in _without_effect(kept):
+            kept.pop(name, None)
+        return cls(tuple((name, kept[name]) for name in PARAMETERS if name in kept))
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of a parameter, its default when it is not set."""
+        return dict(self.arguments).get(name, PARAMETERS[name].default)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a parameter is set."""
+        return any(name == set_name for set_name, _ in self.arguments)
+
+    @property
+    def canonical(self) -> str:
+        """The one text of this transform; ``parse`` gives it back."""
+        return _canonical(self)
+
+    def steps(self) -> list[tuple[Operation, dict[str, Any]]]:
+        """List the operations with their arguments in the order in which they run."""
+        arguments = dict(self.arguments)
+        return [
+            (operation, {p.name: arguments[p.name] for p in operation.parameters if p.name in arguments})
+            for operation in in_order(PARAMETERS[name].operation for name in arguments)
+        ]
+
+    def changed(self, **arguments: Any) -> Transform:
+        """Replace some arguments; None takes one out."""
+        return Transform.of(**(dict(self.arguments) | arguments))
+
+
+def _without_effect(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the parameters that cannot change the result, so that one picture has one text."""
+    if "w" not in arguments and "h" not in arguments:
+        return ("fit", "gravity", "enlarge", "dpr")
+    if "w" not in arguments or "h" not in arguments:
+        return ("fit", "gravity")
+    if arguments.get("fit", "cover") not in ("cover", "contain"):
+        return ("gravity",)
+    return ()
+
+
+@lru_cache(maxsize=4_096)
+def _canonical(transform: Transform) -> str:
+    return ",".join(
+        f"{name}={quote(PARAMETERS[name].kind.build(value), safe=':!$()*;@|~')}"
+        for name, value in transform.arguments
+    )
+
+
+def parse(
+    text: str, presets: Mapping[str, Transform] | None = None, defaults: Transform | None = None
+) -> Transform:
+    """Read ``name=value`` pairs, bare sizes, flags and preset names, separated by commas.
+
+    ``text`` is still percent-encoded, as in a URL, so that a value may hold ``%2C``. Explicit
+    arguments win over those of a preset, and those over ``defaults``. Raises TransformInvalid.
+    """
+    presets = presets or {}
+    if len(text) > MAX_TEXT:
+        raise TransformInvalid(f"the transform is longer than {MAX_TEXT} characters")
+    explicit: dict[str, Any] = {}
+    preset: dict[str, Any] = {}
+    for token in filter(None, text.split(",")):
+        name, equals, raw = token.partition("=")
+        word = unquote(name)
+        if equals:
+            _set(explicit, _known(word), unquote(raw))
+        elif word in presets:
+            for key, value in presets[word].arguments:
+                if preset.setdefault(key, value) != value:
+                    raise TransformInvalid(f"two presets set {key!r} to different values")
+        elif (size := bare_size(word)) is not None:
+            for side, length in zip(("w", "h"), size, strict=True):
+                if length:
+                    _set(explicit, side, length)
+        elif _is_flag(word):
+            _set(explicit, _known(word), "")
+        else:
+            raise TransformInvalid(_unknown(word, presets))
+    given = dict(defaults.arguments) if defaults else {}
+    return Transform.of(**(given | preset | explicit))
+
+
+def bare_size(word: str) -> tuple[str, str] | None:
+    """Split ``800x600``, ``800x`` or ``x600`` into its sides; None for anything else."""
+    width, cross, height = word.partition("x")
+    if not cross or not (width or height):
+        return None
+    return (width, height) if all(not s or (s.isascii() and s.isdigit()) for s in (width, height)) else None
+
+
+def _set(arguments: dict[str, Any], name: str, text: str) -> None:
+    if name in arguments:
+        raise TransformInvalid(f"{name!r} is given more than once")
+    try:
+        arguments[name] = PARAMETERS[name].kind.parse(text)
+    except ValueError as expected:
+        example = OPERATIONS[PARAMETERS[name].operation].example
+        raise TransformInvalid(
+            f"{name}={text[:80]!r} is not valid: expected {expected} (example: {example})"
+        ) from None
+
+
+def _known(word: str) -> str:
+    name = _BY_ALIAS.get(word, word)
+    if name not in PARAMETERS:
+        raise TransformInvalid(_unknown(word, {}))
+    return name
+
+
+def _is_flag(word: str) -> bool:
+    name = _BY_ALIAS.get(word, word)
+    return name in PARAMETERS and isinstance(PARAMETERS[name].kind, Flag)
+
+
+def _unknown(word: str, presets: Mapping[str, Transform]) -> str:
+    known = ", ".join((*PARAMETERS, *presets))
+    if word in PARAMETERS:
+        example = OPERATIONS[PARAMETERS[word].operation].example
+        return f"{word!r} needs a value (example: {example})"
+    return f"unknown name {word[:80]!r}: known are {known}, and sizes such as 800x600"
+
+
+def explain(transform: Transform) -> list[str]:
+    """Describe each step in the order in which it runs, a line each."""
+    return [
+        f"{operation.stage.name.lower():8} {operation.name}: "
+        + ", ".join(
+            f"{name}={PARAMETERS[name].kind.build(value)}" for name, value in arguments.items()
+        )
+        for operation, arguments in transform.steps()
+    ]
+

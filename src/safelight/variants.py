@@ -1,0 +1,244 @@
+"""The variant store: where a variant lies, whether it is whole, who makes it, what is let go.
+
+Layout: ``{source key}/@/{version}/{variant}``. All variants of a source share a prefix, and those
+of one of its versions another, so that either can be purged together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from safelight.errors import NotFound, StoreUnavailable
+from safelight.storage import Entry, Store
+
+# Part of every variant key: raise it when the same transform shall give other pixels.
+EPOCH = 1
+
+_MARK = "@"
+_LEASES = "@leases"
+_MAX_SEGMENT = 180
+_REMEMBERED = 8_192
+_SWEPT_TO = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class VariantKey:
+    """Where a variant lies, and the name that says which picture it is."""
+
+    path: str
+    name: str
+
+    @property
+    def etag(self) -> str:
+        """The strong ETag of the picture."""
+        return f'"{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A stored variant: its bytes, MIME type, and when it was made, in seconds."""
+
+    data: bytes
+    mime: str
+    made: float
+
+
+class Variants:
+    """Stored variants in any store."""
+
+    def __init__(self, store: Store, *, max_bytes: int, epoch: int = EPOCH) -> None:
+        """Keep at most ``max_bytes``; ``epoch`` is part of every key."""
+        self.store = store
+        self._max_bytes = max_bytes
+        self._epoch = epoch
+        self._lock = threading.Lock()
+        self._verified: OrderedDict[str, tuple[str, str, float]] = OrderedDict()
+        self._bytes: int | None = None
+        self._sweeping = False
+
+    def key(self, source: str, version: str, canonical: str) -> VariantKey:
+        """Name the variant that a transform makes of a version of a source."""
+        versioned = _digest(f"{self._epoch}\n{version}", 8)
+        variant = _digest(f"{self._epoch}\n{source}\n{version}\n{canonical}", 16)
+        return VariantKey(f"{prefix(source)}/{versioned}/{variant}", variant)
+
+    def lookup(self, key: VariantKey) -> Variant | None:
+        """Read a variant; a broken one is removed and counts as none."""
+        try:
+            found = self.store.get(key.path)
+        except (NotFound, StoreUnavailable):
+            return None
+        known = self._verified.get(key.path)
+        if known and known[0] == found.version:
+            return Variant(found.data, known[1], known[2])
+        attributes = (
+            found.attributes if found.attributes is not None else self.store.attributes(key.path)
+        )
+        mime, digest = attributes.get("Content-Type"), attributes.get("digest")
+        if not mime or digest != content_digest(found.data):
+            self.store.delete(key.path)
+            return None
+        made = float(attributes.get("made", "0"))
+        self._remember(key.path, found.version, mime, made)
+        return Variant(found.data, mime, made)
+
+    def publish(
+        self, key: VariantKey, data: bytes, mime: str, *, source: str, canonical: str
+    ) -> float:
+        """Store a variant whole, or not at all; returns when it was made.
+
+        Raises StoreUnavailable.
+        """
+        made = time.time()
+        attributes = {
+            "Content-Type": mime,
+            "digest": content_digest(data),
+            "made": f"{made:.3f}",
+            "source": source,
+            "transform": canonical,
+        }
+        self.store.put(key.path, data, attributes)
+        self._grown(len(data))
+        return made
+
+    def check(self) -> None:
+        """Make sure that variants can be stored. Raises StoreUnavailable."""
+        path = f"{_LEASES}/check-{os.getpid()}"
+        self.store.put(path, b"", {})
+        self.store.delete(path)
+
+    def purge(self, source: str) -> int:
+        """Remove every variant of a source; returns how many."""
+        return self._remove(prefix(source))
+
+    def purge_all(self) -> int:
+        """Remove every variant; returns how many."""
+        return self._remove("")
+
+    def _remove(self, below: str) -> int:
+        paths = [entry.key for entry in _listed(self.store, below)]
+        for path in paths:
+            self.store.delete(path)
+        return len(paths)
+
+    @contextmanager
+    def lease(self, key: VariantKey, *, until: float) -> Iterator[bool]:
+        """Ask to be the only process that makes a variant.
+
+        ``until``: the time of ``time.time()`` at which the right ends. Yields False when another
+        process has it. A store that cannot be written gives everyone the right: work done twice is
+        better than not at all.
+        """
+        path = f"{_LEASES}/{key.name}"
+        holder = json.dumps({"host": _HOST, "pid": os.getpid(), "until": until}).encode()
+        try:
+            mine = self.store.create(path, holder)
+            if not mine and self._abandoned(path):
+                self.store.delete(path)
+                mine = self.store.create(path, holder)
+        except StoreUnavailable:
+            yield True
+            return
+        try:
+            yield mine
+        finally:
+            if mine:
+                self.store.delete(path)
+
+    def _abandoned(self, path: str) -> bool:
+        """Tell whether a lease has run out, or its holder on this machine is dead."""
+        try:
+            holder = json.loads(self.store.get(path).data)
+            if holder["until"] < time.time():
+                return True
+            return bool(holder["host"] == _HOST and not _alive(holder["pid"]))
+        except NotFound:
+            return False
+        except (ValueError, KeyError, TypeError):
+            # Created and not yet written, or cut off by a crash: its age decides.
+            return self.store.head(path).modified < time.time() - 1
+
+    def _remember(self, path: str, version: str, mime: str, made: float) -> None:
+        with self._lock:
+            self._verified[path] = (version, mime, made)
+            while len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+
+    def _grown(self, size: int) -> None:
+        """Count what was written, and sweep in the background when it is too much."""
+        with self._lock:
+            if self._bytes is not None:
+                self._bytes += size
+            full = self._bytes is None or self._bytes > self._max_bytes
+            if not full or self._sweeping:
+                return
+            self._sweeping = True
+        threading.Thread(target=self.sweep, name="safelight-sweep", daemon=True).start()
+
+    def sweep(self) -> int:
+        """Remove the least recently used variants beyond the size bound; returns how many."""
+        removed = 0
+        total = None
+        try:
+            entries = list(_listed(self.store, ""))
+            total = sum(entry.size for entry in entries)
+            if total > self._max_bytes:
+                for entry in sorted(entries, key=lambda entry: entry.used):
+                    if total <= self._max_bytes * _SWEPT_TO:
+                        break
+                    self.store.delete(entry.key)
+                    total -= entry.size
+                    removed += 1
+        finally:
+            with self._lock:
+                self._bytes = total
+                self._sweeping = False
+        return removed
+
+
+def _listed(store: Store, below: str) -> Iterator[Entry]:
+    return (entry for entry in store.list(below) if f"/{_MARK}/" in entry.key)
+
+
+def prefix(source: str) -> str:
+    """Name the prefix of all variants of a source, safe in every store and file system."""
+    return "/".join((*(_segment(part) for part in source.split("/")), _MARK))
+
+
+def _segment(part: str) -> str:
+    encoded = quote(part, safe="").replace("~", "%7E")
+    if len(encoded) > _MAX_SEGMENT:
+        return f"~{_digest(part, 16)}"
+    return encoded
+
+
+def content_digest(data: bytes) -> str:
+    """Fingerprint bytes, to notice when a stored object is not what was written."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+_HOST = socket.gethostname()

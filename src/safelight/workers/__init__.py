@@ -1,0 +1,38 @@
+"""Rendering in processes that can be killed, and the same in this process.
+
+A decoder is the part that strangers' bytes can crash, stall or bloat. ``pool`` keeps it in
+processes of its own, ``child`` is what runs in them, ``inprocess`` does the same work without.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from safelight.picture import Header, Rendering
+from safelight.storage import Opened
+from safelight.transform import Transform
+
+__all__ = ["Renderer"]
+
+
+class Renderer(Protocol):
+    """What the service needs of whoever makes pictures.
+
+    ``deadline`` is a time of ``time.monotonic()``, in seconds.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many pictures can be made at once."""
+
+    def start(self) -> dict[str, Any]:
+        """Get ready; returns versions and the formats that can be read and written."""
+
+    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+        """Make a picture."""
+
+    def probe(self, source: Opened, *, deadline: float) -> Header:
+        """Read a source's header."""
+
+    def close(self) -> None:
+        """Let go of everything."""

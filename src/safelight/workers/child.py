@@ -1,0 +1,102 @@
+"""What runs in a worker process: wait for a job, do it, answer, until the pool is gone."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from safelight import engine
+from safelight.errors import SafelightError, SourceChanging, SourceTooLarge
+from safelight.limits import Limits
+from safelight.storage import read_descriptor
+from safelight.transform import parse
+from safelight.workers.protocol import Job, Picture, Reply, receive_job, send_reply
+
+_PAGE = resource.getpagesize()
+
+
+def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:
+    """Serve jobs one after another; leave after ``idle_seconds`` without one (None: never)."""
+    # Ctrl-C in a terminal reaches the whole group; the pool decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_memory(limits.worker_memory)
+    engine.prepare(threads=1)
+    send_reply(channel, Reply(capabilities=engine.capabilities()))
+    channel.settimeout(idle_seconds)
+    while (received := _next_job(channel)) is not None:
+        job, descriptor = received
+        channel.settimeout(None)
+        try:
+            reply, data = _answer(job, descriptor, limits)
+        finally:
+            os.close(descriptor)
+        send_reply(channel, reply, data)
+        channel.settimeout(idle_seconds)
+
+
+def _next_job(channel: socket.socket) -> tuple[Job, int] | None:
+    try:
+        return receive_job(channel)
+    except (TimeoutError, OSError, EOFError):
+        return None
+
+
+def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
+    try:
+        limits.check_bytes(job.size)
+        source = read_descriptor(descriptor, job.size)
+        if len(source) != job.size:
+            raise SourceChanging("the image became shorter while it was read")
+        if job.verb == "probe":
+            return Reply(memory=_memory(), header=engine.probe(source)), b""
+        made = engine.run(source, parse(job.transform), limits)
+    except SafelightError as error:
+        return Reply(memory=_memory(), error=error.code, message=error.detail), b""
+    except MemoryError:
+        error = SourceTooLarge("the image needs more memory than a worker may have")
+        return Reply(memory=_memory(), error=error.code, message=error.detail), b""
+    except Exception:
+        traceback.print_exc()
+        message = "the picture could not be made; the server's log has the reason"
+        return Reply(memory=_memory(), error=SafelightError.code, message=message), b""
+    picture = Picture(
+        mime=made.mime,
+        width=made.width,
+        height=made.height,
+        source_width=made.source_width,
+        source_height=made.source_height,
+        decode_ms=made.decode_ms,
+        encode_ms=made.encode_ms,
+        size=len(made.data),
+    )
+    return Reply(memory=_memory(), picture=picture), made.data
+
+
+def _limit_memory(size: int) -> None:
+    """Bound the address space: past it a decoder fails or aborts, alone."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _memory() -> int:
+    """Resident bytes of this process."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * _PAGE
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main(
+        socket.socket(fileno=int(sys.argv[1])),
+        msgspec.json.decode(sys.argv[2], type=Limits),
+        float(sys.argv[3]) or None,
+    )

@@ -1,0 +1,40 @@
+"""The same work in this process: for functions, which are a process a request, and for the CLI."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from safelight import engine
+from safelight.limits import Limits
+from safelight.picture import Header, Rendering
+from safelight.storage import Opened
+from safelight.transform import Transform
+
+
+class InProcess:
+    """Render here, without a deadline that can be enforced."""
+
+    def __init__(self, limits: Limits, *, threads: int | None = None) -> None:
+        """Use ``threads`` threads for one picture, by default as many as there are cores."""
+        self._limits = limits
+        self._threads = threads or os.cpu_count() or 1
+        self.slots = 1
+
+    def start(self) -> dict[str, Any]:
+        """Prepare libvips."""
+        engine.prepare(threads=self._threads)
+        return engine.capabilities()
+
+    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:  # noqa: ARG002 - nothing can be killed here
+        """Make a picture."""
+        self._limits.check_bytes(source.size)
+        return engine.run(source.read(), transform, self._limits)
+
+    def probe(self, source: Opened, *, deadline: float) -> Header:  # noqa: ARG002 - see render
+        """Read a source's header."""
+        self._limits.check_bytes(source.size)
+        return engine.probe(source.read())
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,276 @@
+"""A pool of worker processes: one job each, killed at its deadline, replaced when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+
+from safelight.errors import (
+    Busy,
+    DeadlineExceeded,
+    DecoderCrashed,
+    SafelightError,
+    WorkerLost,
+    by_code,
+)
+from safelight.limits import Limits
+from safelight.picture import Header, Rendering
+from safelight.storage import Opened
+from safelight.transform import Transform
+from safelight.workers.protocol import Job, Reply, receive_reply, send_job
+
+_START_SECONDS = 30.0
+_PROBE_IDLE_SECONDS = 60.0
+# A worker needs none of the server's secrets. Arenas are bounded before the process starts: later
+# is too late for glibc.
+_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "FONTCONFIG_FILE",
+              "FONTCONFIG_PATH", "XDG_CACHE_HOME", "HOME")  # fmt: skip
+_SET = {"MALLOC_ARENA_MAX": "2", "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"}
+# Signals that a decoder raises by its own fault; any other was sent from outside.
+_OWN_FAULT = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+              signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes render, and when one is replaced.
+
+    ``processes``: 0 means one per core. ``recycle_jobs``: after so many; ``recycle_memory``: when
+    it has grown past so many bytes.
+    """
+
+    processes: int = 0
+    recycle_jobs: int = 500
+    recycle_memory: int = 400_000_000
+
+
+class Pool:
+    """Render in worker processes. Safe to use from many threads."""
+
+    def __init__(self, limits: Limits, settings: Workers | None = None) -> None:
+        """Prepare ``settings.processes`` workers; ``start`` starts them."""
+        self._settings = settings or Workers()
+        self.slots = self._settings.processes or os.cpu_count() or 1
+        # Headers have a process of their own, so that a question never waits behind a picture.
+        self._render = _Lane(self.slots, limits, self._settings, idle_seconds=None)
+        self._probe = _Lane(1, limits, self._settings, idle_seconds=_PROBE_IDLE_SECONDS)
+
+    @property
+    def replaced(self) -> int:
+        """How many workers died or were killed or recycled since the start."""
+        return self._render.replaced + self._probe.replaced
+
+    def pids(self) -> list[int]:
+        """List the processes that render now."""
+        return self._render.pids()
+
+    def start(self) -> dict[str, Any]:
+        """Start the workers and wait until the first is ready.
+
+        Raises RuntimeError when it does not become ready.
+        """
+        return self._render.start()
+
+    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+        """Make a picture in a worker.
+
+        Raises SourceError for the image's faults, DeadlineExceeded, Busy when no worker came free
+        in time, WorkerLost when its process was killed from outside.
+        """
+        job = Job("render", source.size, transform.canonical)
+        reply, data = self._render.call(job, source.descriptor, deadline)
+        if reply.picture is None:
+            _raise(reply)
+        picture = reply.picture
+        return Rendering(
+            data=data,
+            mime=picture.mime,
+            width=picture.width,
+            height=picture.height,
+            source_width=picture.source_width,
+            source_height=picture.source_height,
+            decode_ms=picture.decode_ms,
+            encode_ms=picture.encode_ms,
+        )
+
+    def probe(self, source: Opened, *, deadline: float) -> Header:
+        """Read a source's header in a worker. Raises as ``render`` does."""
+        reply, _ = self._probe.call(Job("probe", source.size), source.descriptor, deadline)
+        if reply.header is None:
+            _raise(reply)
+        return reply.header
+
+    def close(self) -> None:
+        """End all workers; jobs under way fail."""
+        self._render.close()
+        self._probe.close()
+
+
+def _raise(reply: Reply) -> NoReturn:
+    try:
+        kind = by_code(reply.error)
+    except KeyError:
+        kind = SafelightError
+    raise kind(reply.message)
+
+
+class _Lane:
+    """Some workers of one purpose, handed out to one job each."""
+
+    def __init__(
+        self, size: int, limits: Limits, settings: Workers, *, idle_seconds: float | None
+    ) -> None:
+        self._limits = limits
+        self._settings = settings
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._workers: set[_Worker] = set()
+        self._closed = False
+        self.replaced = 0
+        # A place is None until its first job, then a worker. The last one used is taken first:
+        # its memory is warm, and the others may rest.
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._idle.put(None)
+
+    def start(self) -> dict[str, Any]:
+        places = [self._idle.get() for _ in range(self._idle.qsize())]
+        workers = [place or self._spawn() for place in places]
+        try:
+            return [worker.wait_ready() for worker in workers][0]
+        finally:
+            for worker in workers:
+                self._idle.put(worker)
+
+    def pids(self) -> list[int]:
+        with self._lock:
+            return [worker.process.pid for worker in self._workers]
+
+    def call(self, job: Job, descriptor: int, deadline: float) -> tuple[Reply, bytes]:
+        try:
+            worker = self._idle.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise Busy("no worker came free in time: try again") from None
+        if worker is None or worker.process.poll() is not None:
+            worker = self._replace(worker)
+        try:
+            reply, data = worker.call(job, descriptor, deadline)
+        except BaseException:
+            worker = self._replace(worker)
+            raise
+        else:
+            worn = worker.jobs >= self._settings.recycle_jobs
+            if worn or reply.memory > self._settings.recycle_memory:
+                worker = self._replace(worker)
+            return reply, data
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            workers, self._workers = self._workers, set()
+        for worker in workers:
+            worker.end()
+
+    def _replace(self, worn: _Worker | None) -> _Worker:
+        if worn is not None:
+            self.replaced += 1
+            with self._lock:
+                self._workers.discard(worn)
+            worn.end()
+        return self._spawn()
+
+    def _spawn(self) -> _Worker:
+        with self._lock:
+            if self._closed:
+                raise WorkerLost("the server is stopping")
+            worker = _Worker(self._limits, self._idle_seconds)
+            self._workers.add(worker)
+            return worker
+
+
+class _Worker:
+    """One process and the socket to it."""
+
+    def __init__(self, limits: Limits, idle_seconds: float | None) -> None:
+        self.jobs = 0
+        self._ready: dict[str, Any] | None = None
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own module
+                [
+                    sys.executable, "-m", "safelight.workers.child", str(theirs.fileno()),
+                    msgspec.json.encode(limits).decode(), str(idle_seconds or 0),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=_environment(os.environ),
+            )  # fmt: skip
+
+    def wait_ready(self) -> dict[str, Any]:
+        """Wait for the first word. Raises RuntimeError when there is none."""
+        if self._ready is None:
+            self._channel.settimeout(_START_SECONDS)
+            try:
+                reply, _ = receive_reply(self._channel)
+            except (OSError, EOFError, ValueError) as error:
+                raise RuntimeError(
+                    "a rendering process did not start; its message stands above"
+                ) from error
+            self._ready = reply.capabilities or {}
+        return self._ready
+
+    def call(self, job: Job, descriptor: int, deadline: float) -> tuple[Reply, bytes]:
+        self.wait_ready()
+        self.jobs += 1
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise DeadlineExceeded("there was no time left to make the picture")
+        self._channel.settimeout(remaining)
+        try:
+            send_job(self._channel, job, descriptor)
+            return receive_reply(self._channel)
+        except TimeoutError:
+            self.process.kill()
+            raise DeadlineExceeded(
+                "the picture was not ready in time: ask for a smaller or simpler one"
+            ) from None
+        except ValueError as error:
+            self.process.kill()
+            raise DecoderCrashed("the image confused its decoder") from error
+        except (OSError, EOFError) as error:
+            raise self._death() from error
+
+    def _death(self) -> SafelightError:
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return WorkerLost("the rendering process closed its connection: try again")
+        if code >= 0 or -code in _OWN_FAULT:
+            return DecoderCrashed("decoding the image crashed the decoder: it is damaged or hostile")
+        return WorkerLost("the rendering process was killed from outside: try again")
+
+    def end(self) -> None:
+        """Make sure that the process is gone."""
+        self._channel.close()
+        self.process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    return {name: ours[name] for name in _PASSED_ON if name in ours} | _SET

@@ -1,0 +1,107 @@
+"""How a pool and its workers talk: a length, JSON, and after a picture its bytes.
+
+The source travels as an open descriptor beside the job. What a worker says is checked like any
+stranger's word: it may have decoded a hostile file.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any
+
+import msgspec
+
+from safelight.formats import WRITABLE
+from safelight.picture import Header
+
+_LENGTH = struct.Struct(">I")
+_MAX_MESSAGE = 1 << 20
+_MAX_PICTURE = 1 << 29
+_MIMES = frozenset(format.mime for format in WRITABLE)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a worker shall do: ``render`` with a transform's canonical text, or ``probe``."""
+
+    verb: str
+    size: int
+    transform: str = ""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A rendering without its bytes; ``size`` bytes follow the message."""
+
+    mime: str
+    width: int
+    height: int
+    source_width: int
+    source_height: int
+    decode_ms: float
+    encode_ms: float
+    size: int
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One of: a picture, a header, capabilities (when ready), or an error's code and message."""
+
+    memory: int = 0
+    picture: Picture | None = None
+    header: Header | None = None
+    capabilities: dict[str, Any] | None = None
+    error: str = ""
+    message: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_job = msgspec.json.Decoder(Job).decode
+_decode_reply = msgspec.json.Decoder(Reply).decode
+
+
+def send_job(channel: socket.socket, job: Job, descriptor: int) -> None:
+    """Send a job and its source. Raises OSError when the worker is gone."""
+    body = _encode(job)
+    socket.send_fds(channel, [_LENGTH.pack(len(body)) + body], [descriptor])
+
+
+def receive_job(channel: socket.socket) -> tuple[Job, int] | None:
+    """Wait for a job and its source; None when the pool is gone."""
+    head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
+    if len(head) < _LENGTH.size or not descriptors:
+        return None
+    return _decode_job(receive_exactly(channel, _LENGTH.unpack(head)[0])), descriptors[0]
+
+
+def send_reply(channel: socket.socket, reply: Reply, data: bytes = b"") -> None:
+    """Send a reply, and the picture's bytes after it."""
+    body = _encode(reply)
+    channel.sendall(_LENGTH.pack(len(body)) + body)
+    channel.sendall(data)
+
+
+def receive_reply(channel: socket.socket) -> tuple[Reply, bytes]:
+    """Wait for a reply.
+
+    Raises TimeoutError, EOFError when the worker is gone, ValueError when it talks nonsense.
+    """
+    (length,) = _LENGTH.unpack(receive_exactly(channel, _LENGTH.size))
+    if length > _MAX_MESSAGE:
+        raise ValueError("a message without end")
+    reply = _decode_reply(receive_exactly(channel, length))
+    if reply.picture is None:
+        return reply, b""
+    if reply.picture.mime not in _MIMES or not 0 < reply.picture.size <= _MAX_PICTURE:
+        raise ValueError("a picture that cannot be")
+    return reply, bytes(receive_exactly(channel, reply.picture.size))
+
+
+def receive_exactly(channel: socket.socket, size: int) -> bytearray:
+    """Receive ``size`` bytes. Raises EOFError when the other side closes before."""
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        received = channel.recv_into(view)
+        if received == 0:
+            raise EOFError
+        view = view[received:]
+    return data

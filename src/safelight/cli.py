@@ -54,7 +54,7 @@ def _plainly(command: _Command) -> _Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90})
 @click.version_option(__version__, prog_name="safelight")
 def main() -> None:
-    """Resize images on request, on upload, or from the command line.
+    r"""Resize images on request, on upload, or from the command line.
 
     \b
     safelight serve ./photos             serve a folder at http://127.0.0.1:8000/
@@ -112,7 +112,9 @@ def serve(
     service.sources.check()
     chosen = free_port(listening.host, listening.port)
     index = listening.index == "on" or (listening.index == "local" and local)
-    address = f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
+    address = (
+        f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
+    )
 
     def started() -> None:
         click.echo(f"Safelight {__version__} serves {settings.source.url} at {address}/")
@@ -204,10 +206,12 @@ def _progress(one: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
 def _expanded(sources: tuple[str, ...]) -> list[str]:
     paths: list[str] = []
     for source in sources:
-        found = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) else [source]
-        if not found and not Path(source).exists():
+        if not glob.has_magic(source) or Path(source).exists():
+            paths.append(source)
+        elif found := sorted(glob.glob(source, recursive=True)):  # noqa: PTH207 - may be absolute
+            paths.extend(found)
+        else:
             raise SettingError(f"{source}: no file matches")
-        paths.extend(found or [source])
     return paths
 
 

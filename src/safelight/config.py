@@ -222,7 +222,9 @@ def _transform(name: str, text: str) -> Transform:
         raise SettingError(f"{name}: {error.detail}") from error
 
 
-def build(settings: Settings, *, base: Path | None = None, renderer: Renderer | None = None) -> Service:
+def build(
+    settings: Settings, *, base: Path | None = None, renderer: Renderer | None = None
+) -> Service:
     """Wire a service out of settings; it still has to be started.
 
     ``base``: where relative paths start. ``renderer``: by default a pool of processes. Raises

@@ -84,7 +84,7 @@ def _is_svg(head: bytes) -> bool:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head.decode("utf-16", "ignore").encode().lstrip()
-    return text.startswith(b"<") and b"<svg" in text or b":svg" in text[:1024] and text[:1] == b"<"
+    return text.startswith(b"<") and (b"<svg" in text or b":svg" in text)
 
 
 FORMATS: tuple[Format, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from safelight.errors import OutputTooLarge, SourceTooLarge
 from safelight.operations.geometry import crop_box, fit_box, turned_size
@@ -114,6 +115,6 @@ def cropped_size(width: int, height: int, transform: Transform) -> tuple[int, in
     return width, height
 
 
-def fit_arguments(transform: Transform) -> dict[str, object]:
+def fit_arguments(transform: Transform) -> dict[str, Any]:
     """Pick the arguments of ``fit_box`` out of a transform."""
     return {name: transform[name] for name in ("w", "h", "fit", "enlarge", "dpr")}

@@ -14,8 +14,8 @@ from safelight.formats import BY_NAME
 MODERN = ("avif", "webp")
 _FALLBACK = "image/jpeg"
 _MAX_HEADER = 4_096
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_RANGE = re.compile(rf"\s*({_TOKEN})/({_TOKEN})\s*")
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_RANGE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _ENTITY_TAG = re.compile(r'\s*(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 _RANGE = re.compile(r"bytes=\s*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))\s*")
@@ -85,9 +85,10 @@ def not_modified_since(if_modified_since: str, modified: float) -> bool:
     return since.tzinfo is not None and int(modified) <= since.timestamp()
 
 
-def http_date(seconds: float) -> str:
+@lru_cache(maxsize=1_024)
+def http_date(seconds: int) -> str:
     """Write seconds since the epoch as an HTTP date."""
-    return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
@@ -109,5 +110,3 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     if start >= end:
         raise RangeInvalid(f"the image has {size} bytes")
     return start, end
-
-

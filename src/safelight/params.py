@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+# A length in pixels (int), or as a part of a side (float, 0 to 1).
+Part: TypeAlias = int | float
 
 
 class Kind(Protocol):
@@ -96,7 +99,7 @@ class Flag:
             raise ValueError("true or false")
         return self._words[text.lower()]
 
-    def build(self, value: bool) -> str:  # noqa: FBT001 - a kind's value is its one argument
+    def build(self, value: bool) -> str:
         """Write "true" or "false"."""
         return "true" if value else "false"
 
@@ -227,7 +230,7 @@ class Box:
     limit: int = 65_535
     aliases: tuple[str, ...] = ()
 
-    def parse(self, text: str) -> tuple[float, float, float, float]:
+    def parse(self, text: str) -> tuple[Part, Part, Part, Part]:
         """Read four numbers. Raises ValueError when one is missing or out of bounds."""
         parts = text.split(":")
         try:
@@ -242,14 +245,12 @@ class Box:
             ) from None
         return x, y, width, height
 
-    def _number(self, text: str) -> float:
+    def _number(self, text: str) -> Part:
         return Float(0, 1).parse(text) if "." in text else Int(0, self.limit).parse(text)
 
-    def build(self, value: tuple[float, float, float, float]) -> str:
+    def build(self, value: tuple[Part, Part, Part, Part]) -> str:
         """Write the four numbers; a part always has a point."""
-        return ":".join(
-            f"{part:.3f}" if isinstance(part, float) else str(part) for part in value
-        )
+        return ":".join(f"{part:.3f}" if isinstance(part, float) else str(part) for part in value)
 
     def schema(self) -> dict[str, Any]:
         """Describe the four numbers."""

@@ -7,8 +7,10 @@ refers outside of the file any more, and what would take unreasonably long to dr
 from __future__ import annotations
 
 import binascii
+import math
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
@@ -23,39 +25,51 @@ _MAX_SIDE = 1_000_000
 _MAX_WORK = 200_000
 # What takes longer, in plain elements, measured on one megapixel.
 _FILTER_STEP, _MASK, _RULE_TRIED, _CHARACTERS_SQUARED = 200, 20, 1 / 128, 1 / 2_000
-_SLOW_STEPS = {"feConvolveMatrix": 5, "feDisplacementMap": 10, "feMorphology": 10, "feTurbulence": 5}
+_SLOW_STEPS = {
+    "feConvolveMatrix": 5,
+    "feDisplacementMap": 10,
+    "feMorphology": 10,
+    "feTurbulence": 5,
+}
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _XML = "http://www.w3.org/XML/1998/namespace"
 # Drawn where something refers to them, not where they stand.
-_RESOURCES = set(
-    "clipPath defs filter linearGradient marker mask pattern radialGradient symbol".split()
+_RESOURCE = re.compile("clipPath|defs|filter|(linear|radial)Gradient|marker|mask|pattern|symbol")
+_TEXTUAL = re.compile("a|style|text|textPath|tref|tspan")
+_DRAWN = re.compile(
+    f"{_RESOURCE.pattern}|{_TEXTUAL.pattern}|fe[A-Za-z]+|g|image|stop|svg|switch|use"
+    "|circle|ellipse|line|path|polygon|polyline|rect"
 )
-_TEXTUAL = set("a style text textPath tref tspan".split())
-_DRAWN = {*_RESOURCES, *_TEXTUAL} | set(
-    "circle ellipse g image line path polygon polyline rect stop svg switch use".split()
-)
-_CONDITIONS = set("requiredExtensions requiredFeatures systemLanguage".split())
+_CONDITION = re.compile("required(Extensions|Features)|systemLanguage")
 # Inherited properties: each element below pays for what they refer to.
-_PAINTS = set("fill stroke marker marker-end marker-mid marker-start".split())
+_PAINT = re.compile("fill|stroke|marker(-start|-mid|-end)?")
 
 _PROLOGUE = re.compile(
-    rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)*+<(?:[\w.-]+:)?svg(?![\w.:-])",
-    re.S,
+    rb"(?s)(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)*+"
+    rb"<(?:[\w.-]+:)?svg(?![\w.:-])"
 )
-_LENGTH = re.compile(r"\s*([+-]?(?:\d+\.\d+|\d+|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*", re.I | re.A)
-_DATA_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp)(?:;[^,;]*)*;base64,", re.I)
-_JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\0[\x08-\x14].(..)(..)", re.S)
-_URL_ELSEWHERE = re.compile(r"url\((?!\s*+['\"]?\s*+#)[^)]*\)?", re.I)
-_URL_HERE = re.compile(r"url\(\s*+['\"]?\s*+#([^)'\"]*)", re.I)
-_IMPORT = re.compile(r"@import", re.I)
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.I | re.S)
-_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
+_LENGTH = re.compile(r"(?ia)\s*([+-]?(?:\d+\.\d+|\d+|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*")
+_DATA_IMAGE = re.compile(r"(?i)data:image/(?:png|jpe?g|gif|webp)(?:;[^,;]*)*;base64,")
+_JPEG_FRAME = re.compile(rb"(?s)\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\0[\x08-\x14].(....)")
+# A name and where it is; where both sides are, little-endian, the second how many bits later.
+_PACKED_SIZES = (
+    (0, b"GIF8", 6, 16, 0xFFFF, 0),
+    (12, b"VP8 ", 26, 16, 0x3FFF, 0),
+    (12, b"VP8L", 21, 14, 0x3FFF, 1),
+    (12, b"VP8X", 24, 24, 0xFFFFFF, 1),
+)
+_URL_ELSEWHERE = re.compile(r"(?i)url\((?!\s*+['\"]?\s*+#)[^)]*\)?")
+_URL_HERE = re.compile(r"(?i)url\(\s*+['\"]?\s*+#([^)'\"]*)")
+_LOADING = re.compile(r"(?i)url\(|@import")
+_CSS_ESCAPE = re.compile(r"(?is)\\(?:([0-9a-f]{1,6})\s?|(.))")
+_CSS_COMMENT = re.compile(r"(?s)/\*.*?(?:\*/|\Z)")
 _CSS_DECLARATION = re.compile(
-    r"(?<![\w-])([\w-]++)\s*+:((?:url\([^)]*\)?|\"[^\"]*\"|'[^']*'|[^;])*+)", re.I | re.S
+    r"(?i)(?<![\w-])([\w-]++)\s*+:((?:url\([^)]*\)?|\"[^\"]*\"|'[^']*'|[^;])*+)"
 )
-_CSS_NAME = re.compile(r"(?:.*[\s>+~])?[\w*-]*([.#][\w-]+)(?:[.#][\w-]+)*\s*|", re.S)
-_ESCAPES = {ord(c): f"&#{ord(c)};" for c in '&<>"\t\n\r'}
+# What the last part of a selector asks for: a type, a class or an id.
+_CSS_SUBJECT = re.compile(r"(?<![^\s>+~])([\w-]*)([.#][\w-]+)?(?:[.#][\w-]+)*\Z")
+_ESCAPES = {ord(c): f"&#{ord(c)};" for c in '&<"\t\n\r'}
 _TEXT_ESCAPES = {ord(c): f"&#{ord(c)};" for c in "&<>\r"}
 
 
@@ -113,7 +127,7 @@ def prepare(
         raise SourceDamaged(f"The SVG is not well-formed XML ({error}); export it again.") from None
     except (ValueError, LookupError):
         raise UnsupportedFormat("The SVG's text encoding is unknown; save it as UTF-8.") from None
-    _check_work(rewriter.nodes, rewriter.rules)
+    _check_work(rewriter.nodes, rewriter.rules, rewriter.rule_count)
     width, height, sized = _size(rewriter.root, dpi)
     return Drawing(bytes(rewriter.out), width, height, sized and not rewriter.styles_size)
 
@@ -157,7 +171,7 @@ class _Rewriter:
         self.root: dict[str, str] = {}
         self.styles_size = False
         self._max_bytes, self._pixels_left = max_bytes, max_image_pixels
-        self._elements = self._attributes = self._skipped = 0
+        self.rule_count = self._elements = self._attributes = self._skipped = 0
         self._open: list[tuple[str, int]] = []
         self._style: list[str] = []
         self._tag_end = ""
@@ -166,18 +180,19 @@ class _Rewriter:
         self._elements += 1
         self._attributes += len(attributes)
         if self._elements > _MAX_ELEMENTS or self._attributes > _MAX_ATTRIBUTES:
-            raise _too_large(f"has over {_MAX_ELEMENTS:,} elements or {_MAX_ATTRIBUTES:,} attributes")
+            raise _too_large("has too many elements or attributes")
         if len(self._open) + self._skipped >= _MAX_DEPTH:
             raise _too_large(f"nests elements deeper than {_MAX_DEPTH}")
         namespace, _, tag = name.rpartition("\n")
         parent, index = self._open[-1] if self._open else ("", 0)
-        drawn = namespace in ("", _SVG) and (tag in _DRAWN or tag.startswith("fe"))
+        drawn = namespace in ("", _SVG) and _DRAWN.fullmatch(tag) is not None
         if not parent and not (drawn and tag == "svg"):
             raise UnsupportedFormat("The file is XML, but not an SVG drawing; send an image.")
         if self._skipped or not drawn or parent == "style":
             if parent == "switch" and not self._skipped:
                 # A <switch> draws the first child that applies, even if that draws nothing.
-                self._write_tag("defs", {k: v for k, v in attributes.items() if k in _CONDITIONS})
+                conditions = {k: v for k, v in attributes.items() if _CONDITION.fullmatch(k)}
+                self._write_tag("defs", conditions)
                 self._write("/>")
             self._skipped += 1
             return
@@ -186,7 +201,7 @@ class _Rewriter:
         self._tag_end = ">"
         if not parent:
             self.root = kept
-        elif tag not in _RESOURCES:
+        elif not _RESOURCE.fullmatch(tag):
             self.nodes[index].parts.append(len(self.nodes))
         self._open.append((tag, len(self.nodes)))
         self.nodes.append(_node(tag, kept))
@@ -207,7 +222,7 @@ class _Rewriter:
 
     def text(self, text: str) -> None:
         tag, index = self._open[-1]
-        if self._skipped or tag not in _TEXTUAL:
+        if self._skipped or not _TEXTUAL.fullmatch(tag):
             return
         if tag == "style":
             self._style.append(text)
@@ -260,9 +275,9 @@ class _Rewriter:
             self.styles_size |= any(name in ("width", "height") for name, _ in _declarations(body))
             references = _references(_declarations(body))
             for selector in selectors.rpartition("{")[2].split(",") if references else ():
-                words = _SELECTOR.fullmatch(selector)
-                name = (words[2] or words[1]) if words else "*"
-                self.rules.setdefault(name, []).extend(references)
+                last = _CSS_SUBJECT.search(selector.strip())
+                name = (last[2] or last[1]) if last else ""
+                self.rules.setdefault(name or "*", []).extend(references)
 
 
 def _node(tag: str, attributes: dict[str, str]) -> _Node:
@@ -302,28 +317,26 @@ def _without_loading(css: str) -> str:
     # An escape can hide the letters of url( and @import from everything but a CSS parser.
     if "\\" in css and len(_LOADING.findall(_unescaped(css))) != len(_LOADING.findall(css)):
         return ""
-    return _IMPORT.sub("@-import", _URL_ELSEWHERE.sub("url(#-)", css))
+    return re.sub("(?i)@import", "@-import", _URL_ELSEWHERE.sub("url(#-)", css))
 
 
 def _pixels(image: bytes) -> int:
-    """Read the declared size of a PNG, GIF, WebP or JPEG image, 0 for what is none of them."""
+    """Read the declared size of a PNG, JPEG, GIF or WebP image; 0 for what is none of them."""
     if image.startswith(b"\x89PNG\r\n\x1a\n"):
         return int.from_bytes(image[16:20], "big") * int.from_bytes(image[20:24], "big")
-    if image.startswith(b"GIF8"):
-        return int.from_bytes(image[6:8], "little") * int.from_bytes(image[8:10], "little")
     if image.startswith(b"\xff\xd8"):
-        frames = _JPEG_FRAME.findall(image)
-        return max((int.from_bytes(h, "big") * int.from_bytes(w, "big") for h, w in frames), default=0)
-    if image[12:16] == b"VP8X":
-        return (int.from_bytes(image[24:27], "little") + 1) * (int.from_bytes(image[27:30], "little") + 1)
-    size = int.from_bytes(image[26:30], "little") if image[12:16] == b"VP8 " else 0
-    if image[12:16] == b"VP8L":
-        size = int.from_bytes(image[21:25], "little")
-        return ((size & 0x3FFF) + 1) * ((size >> 14 & 0x3FFF) + 1)
-    return (size & 0x3FFF) * (size >> 16 & 0x3FFF)
+        frames = [int.from_bytes(sides, "big") for sides in _JPEG_FRAME.findall(image)]
+        return max(((sides >> 16) * (sides & 0xFFFF) for sides in frames), default=0)
+    for start, name, position, bits, mask, added in _PACKED_SIZES:
+        if image.startswith(name, start):
+            sides = int.from_bytes(image[position : position + 6], "little")
+            return ((sides & mask) + added) * ((sides >> bits & mask) + added)
+    return 0
 
 
-def _check_work(nodes: list[_Node], rules: dict[str, list[tuple[str, str]]], rule_count: int) -> None:
+def _check_work(
+    nodes: list[_Node], rules: dict[str, list[tuple[str, str]]], rule_count: int
+) -> None:
     """Add up what is drawn, each element as often as something refers to it."""
     first = {node.names[0]: len(nodes) - i for i, node in enumerate(reversed(nodes), 1)}
     too_much = _too_large("takes too long to draw: it repeats too much, or has too many filters")
@@ -336,7 +349,7 @@ def _check_work(nodes: list[_Node], rules: dict[str, list[tuple[str, str]]], rul
             raise too_much
         for name, target in references:
             index = first.get("#" + target, 0)
-            if index and name in _PAINTS:
+            if index and _PAINT.fullmatch(name):
                 times = node.vertices if name in ("marker", "marker-mid") else 1
                 node.paints.append((index, times))
             elif index:
@@ -366,10 +379,27 @@ def _size(root: dict[str, str], dpi: float) -> tuple[float, float, bool]:
     """Resolve the size like librsvg: the style goes first, a missing side follows the viewBox."""
     root = root | dict(_declarations(root.get("style", "")))
     em = _px(root.get("font-size", ""), dpi, 12.0) or 12.0
-    width, height = _px(root.get("width", ""), dpi, em), _px(root.get("height", ""), dpi, em)
+    width, height = (_px(root.get(side, ""), dpi, em) for side in ("width", "height"))
     box = [_px(number, dpi, em) for number in re.split(r"[\s,]+", root.get("viewBox", "").strip())]
     across, down = box[2:] if len(box) == 4 else (None, None)
     if width is None or height is None:
         if across is None or down is None:
             return 100.0, 100.0, False
-        ...
+        declared, drawn = (height or 0.0, down) if width is None else (width, across)
+        scale = 1.0 if width is None and height is None else declared / (drawn or math.inf)
+        width, height = round(across * scale, 6), round(down * scale, 6)
+    if not width or not height:
+        raise SourceDamaged("The SVG has a width or height of zero; give it a size.")
+    if max(width, height) > _MAX_SIDE:
+        raise _too_large(f"is over {_MAX_SIDE:,} px wide or high")
+    return width, height, True
+
+
+def _px(length: str, dpi: float, em: float) -> float | None:
+    found = _LENGTH.fullmatch(length.replace("!important", ""))
+    units = {"": 1.0, "px": 1.0, "em": em, "ex": em / 2, "in": dpi, "cm": dpi / 2.54}
+    units |= {"mm": dpi / 25.4, "pt": dpi / 72, "pc": dpi / 6}
+    if not found or found[2].lower() not in units:
+        return None
+    value = float(found[1]) * units[found[2].lower()]
+    return value if 0 <= value < math.inf else None

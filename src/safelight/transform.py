@@ -57,7 +57,10 @@ class Transform:
         """List the operations with their arguments in the order in which they run."""
         arguments = dict(self.arguments)
         return [
-            (operation, {p.name: arguments[p.name] for p in operation.parameters if p.name in arguments})
+            (
+                operation,
+                {p.name: arguments[p.name] for p in operation.parameters if p.name in arguments},
+            )
             for operation in in_order(PARAMETERS[name].operation for name in arguments)
         ]
 
@@ -124,7 +127,11 @@ def bare_size(word: str) -> tuple[str, str] | None:
     width, cross, height = word.partition("x")
     if not cross or not (width or height):
         return None
-    return (width, height) if all(not s or (s.isascii() and s.isdigit()) for s in (width, height)) else None
+    return (
+        (width, height)
+        if all(not s or (s.isascii() and s.isdigit()) for s in (width, height))
+        else None
+    )
 
 
 def _set(arguments: dict[str, Any], name: str, text: str) -> None:
@@ -168,4 +175,3 @@ def explain(transform: Transform) -> list[str]:
         )
         for operation, arguments in transform.steps()
     ]
-

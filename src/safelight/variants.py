@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from safelight.errors import NotFound, StoreUnavailable
@@ -68,9 +69,7 @@ class Variants:
 
     def key(self, source: str, version: str, canonical: str) -> VariantKey:
         """Name the variant that a transform makes of a version of a source."""
-        versioned = _digest(f"{self._epoch}\n{version}", 8)
-        variant = _digest(f"{self._epoch}\n{source}\n{version}\n{canonical}", 16)
-        return VariantKey(f"{prefix(source)}/{versioned}/{variant}", variant)
+        return _key(self._epoch, source, version, canonical)
 
     def lookup(self, key: VariantKey) -> Variant | None:
         """Read a variant; a broken one is removed and counts as none."""
@@ -208,6 +207,13 @@ class Variants:
 
 def _listed(store: Store, below: str) -> Iterator[Entry]:
     return (entry for entry in store.list(below) if f"/{_MARK}/" in entry.key)
+
+
+@lru_cache(maxsize=4_096)
+def _key(epoch: int, source: str, version: str, canonical: str) -> VariantKey:
+    versioned = _digest(f"{epoch}\n{version}", 8)
+    variant = _digest(f"{epoch}\n{source}\n{version}\n{canonical}", 16)
+    return VariantKey(f"{prefix(source)}/{versioned}/{variant}", variant)
 
 
 def prefix(source: str) -> str:

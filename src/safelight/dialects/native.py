@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from safelight.dialects.grammar import Grammar, Match, read_key, write_key
 from safelight.errors import NotFound
-from safelight.transform import Transform, parse as parse_transform
+from safelight.transform import Transform
+from safelight.transform import parse as parse_transform
 
 ORIGINAL = "original"
 

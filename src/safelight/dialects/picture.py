@@ -42,7 +42,9 @@ def _encoding(text: str) -> str | None:
     try:
         word: str = PARAMETERS["format"].kind.parse(text)
     except ValueError as expected:
-        raise TransformInvalid(f"encoding={text[:40]!r} is not valid: expected {expected}") from None
+        raise TransformInvalid(
+            f"encoding={text[:40]!r} is not valid: expected {expected}"
+        ) from None
     return word
 
 

@@ -43,9 +43,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await respond(
-                send, await self._answer(scope, receive), head=scope["method"] == "HEAD"
-            )
+            await respond(send, await self._answer(scope, receive), head=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         try:
@@ -99,4 +97,6 @@ class Application:
 
 def _allow(incoming: Incoming, *methods: str) -> None:
     if incoming.method not in methods:
-        raise MethodNotAllowed(f"the method {incoming.method[:20]} is not allowed: use {methods[0]}")
+        raise MethodNotAllowed(
+            f"the method {incoming.method[:20]} is not allowed: use {methods[0]}"
+        )

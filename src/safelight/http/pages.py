@@ -32,7 +32,7 @@ def examples(keys: list[str]) -> list[tuple[str, str]]:
         return []
     first, last = write_key(keys[0]), write_key(keys[-1])
     return [
-        (f"/800x600/{first}", "exactly 800 × 600, cropped to fill"),
+        (f"/800x600/{first}", "exactly 800x600, cropped to fill"),
         (f"/w=800,format=auto/{last}", "800 px wide, in the best format your browser reads"),
         (f"/picture/{first}?scalex=400&encoding=webp", "fitted into 400 px, as WebP"),
         (f"/info/{first}", "what is known of the original"),
@@ -67,7 +67,9 @@ def index(service: Service, root: str) -> Response:
         "examples": listed,
         "empty": "" if keys else "There are no photographs here yet: put some into the folder.",
     }
-    body = Template(before).safe_substitute(around) + cards + Template(after).safe_substitute(around)
+    body = (
+        Template(before).safe_substitute(around) + cards + Template(after).safe_substitute(around)
+    )
     headers = [(b"content-type", b"text/html; charset=utf-8"), NO_STORE]
     return Response(200, headers, body.encode(), guard=_PAGE_GUARD)
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from safelight.dialects import Grammar, match
@@ -41,14 +42,15 @@ class Pictures:
     ) -> None:
         """``max_age``: seconds that a browser may keep a picture; ``body_seconds``: see config."""
         self._service = service
-        self._grammar = grammar
+        # The same few addresses are asked for again and again, and what they mean never changes.
+        self._match = lru_cache(maxsize=4_096)(partial(match, grammar=grammar))
         self._cache_control = (b"cache-control", b"public, max-age=%d" % max_age)
         self._body_seconds = body_seconds
 
     async def variant(self, incoming: Incoming) -> Response:
         """Answer an address of any dialect."""
         deadline = self._deadline()
-        wanted = match(incoming.path, incoming.query, self._grammar)
+        wanted = self._match(incoming.path, incoming.query)
         located = self._service.locate(wanted, incoming.header(b"accept"))
         if_none_match = incoming.header(b"if-none-match")
         if if_none_match and matches(if_none_match, located.variant.etag):
@@ -63,7 +65,7 @@ class Pictures:
         headers = [
             *self._validators(answer.located),
             (b"content-type", answer.mime.encode()),
-            (b"last-modified", http_date(answer.made).encode()),
+            (b"last-modified", http_date(int(answer.made)).encode()),
             (b"accept-ranges", b"bytes"),
             (b"cache-status", _cache_status(answer, collapsed=collapsed)),
             (b"server-timing", answer.timings.header().encode()),

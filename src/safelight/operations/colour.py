@@ -14,9 +14,7 @@ from safelight.params import Colour
 def bg(
     frame: Frame,
     *,
-    bg: Annotated[
-        tuple[int, int, int, int] | None, Colour(aliases=("background",))
-    ] = None,
+    bg: Annotated[tuple[int, int, int, int] | None, Colour(aliases=("background",))] = None,
 ) -> Frame:
     """Set the colour behind transparency and padding; white where the output has none.
 

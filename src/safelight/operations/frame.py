@@ -29,12 +29,16 @@ class Image(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What the output shall be; None leaves the choice to the engine."""
+    """What the output shall be; None leaves the choice to the engine.
+
+    ``palette`` is the source's: its few colours may be worth keeping few.
+    """
 
     format: str | None = None
     quality: int | None = None
     effort: int | None = None
     lossless: bool = False
+    palette: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from safelight.operations.frame import WHITE, Frame, Image
 from safelight.operations.registry import Stage, operation
-from safelight.params import COMPASS, Box, Enum, Flag, Float, Gravity, Int, half_up
+from safelight.params import COMPASS, Box, Enum, Flag, Float, Gravity, Int, Part, half_up
 
 MAX_EDGE = 65_535
 
@@ -60,7 +60,7 @@ def flip(
 def crop(
     frame: Frame,
     *,
-    crop: Annotated[tuple[float, float, float, float] | None, Box()] = None,
+    crop: Annotated[tuple[Part, Part, Part, Part] | None, Box()] = None,
 ) -> Frame:
     """Cut out a box, given from the top left corner of the picture as it is shown."""
     if crop is None:
@@ -195,7 +195,7 @@ def _side(length: int, scale: float) -> int:
 
 
 def crop_box(
-    width: int, height: int, box: tuple[float, float, float, float]
+    width: int, height: int, box: tuple[Part, Part, Part, Part]
 ) -> tuple[int, int, int, int]:
     """Turn a crop's numbers into px inside a picture of ``width`` x ``height`` px.
 

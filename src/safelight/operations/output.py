@@ -21,9 +21,7 @@ def output(
     *,
     format: Annotated[
         str | None,
-        Enum(
-            ("auto", *(format.name for format in WRITABLE)), synonyms=_SUFFIXES, aliases=("f",)
-        ),
+        Enum(("auto", *(format.name for format in WRITABLE)), synonyms=_SUFFIXES, aliases=("f",)),
     ] = None,
     quality: Annotated[int | None, Int(1, 100, aliases=("q",))] = None,
     effort: Annotated[int | None, Int(0, 9)] = None,

@@ -70,7 +70,9 @@ def operation(stage: Stage, *, cost: float, example: str) -> Callable[[_Function
         name = function.__name__.rstrip("_")
         hints = typing.get_type_hints(function, include_extras=True)
         parameters = tuple(
-            Parameter(argument.name.rstrip("_"), name, _kind(hints[argument.name]), argument.default)
+            Parameter(
+                argument.name.rstrip("_"), name, _kind(hints[argument.name]), argument.default
+            )
             for argument in inspect.signature(function).parameters.values()
             if argument.kind is inspect.Parameter.KEYWORD_ONLY
         )

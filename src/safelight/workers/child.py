@@ -58,14 +58,12 @@ def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
             return Reply(memory=_memory(), header=engine.probe(source)), b""
         made = engine.run(source, parse(job.transform), limits)
     except SafelightError as error:
-        return Reply(memory=_memory(), error=error.code, message=error.detail), b""
+        return _fault(error), b""
     except MemoryError:
-        error = SourceTooLarge("the image needs more memory than a worker may have")
-        return Reply(memory=_memory(), error=error.code, message=error.detail), b""
-    except Exception:
+        return _fault(SourceTooLarge("the image needs more memory than a worker may have")), b""
+    except Exception:  # noqa: BLE001 - one job's fault shall not end the worker
         traceback.print_exc()
-        message = "the picture could not be made; the server's log has the reason"
-        return Reply(memory=_memory(), error=SafelightError.code, message=message), b""
+        return _fault(SafelightError("the server's log has the reason")), b""
     picture = Picture(
         mime=made.mime,
         width=made.width,
@@ -77,6 +75,10 @@ def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
         size=len(made.data),
     )
     return Reply(memory=_memory(), picture=picture), made.data
+
+
+def _fault(error: SafelightError) -> Reply:
+    return Reply(memory=_memory(), error=error.code, message=error.detail)
 
 
 def _limit_memory(size: int) -> None:

@@ -35,8 +35,10 @@ _START_SECONDS = 30.0
 _PROBE_IDLE_SECONDS = 60.0
 # A worker needs none of the server's secrets. Arenas are bounded before the process starts: later
 # is too late for glibc.
-_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "FONTCONFIG_FILE",
-              "FONTCONFIG_PATH", "XDG_CACHE_HOME", "HOME")  # fmt: skip
+_PASSED_ON = (
+    "PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "XDG_CACHE_HOME",
+    "FONTCONFIG_FILE", "FONTCONFIG_PATH",
+)  # fmt: skip
 _SET = {"MALLOC_ARENA_MAX": "2", "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"}
 # Signals that a decoder raises by its own fault; any other was sent from outside.
 _OWN_FAULT = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
@@ -149,7 +151,7 @@ class _Lane:
         places = [self._idle.get() for _ in range(self._idle.qsize())]
         workers = [place or self._spawn() for place in places]
         try:
-            return [worker.wait_ready() for worker in workers][0]
+            return next(worker.wait_ready() for worker in workers)
         finally:
             for worker in workers:
                 self._idle.put(worker)
@@ -261,7 +263,9 @@ class _Worker:
             self.process.kill()
             return WorkerLost("the rendering process closed its connection: try again")
         if code >= 0 or -code in _OWN_FAULT:
-            return DecoderCrashed("decoding the image crashed the decoder: it is damaged or hostile")
+            return DecoderCrashed(
+                "decoding the image crashed the decoder: it is damaged or hostile"
+            )
         return WorkerLost("the rendering process was killed from outside: try again")
 
     def end(self) -> None:

@@ -1,0 +1,183 @@
+"""Sources: what their header says, and their pixels at the size that is needed."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pyvips
+
+from safelight import formats, svg
+from safelight.errors import SourceDamaged, UnsupportedFormat
+from safelight.formats import Format
+from safelight.icc import profile_name
+from safelight.limits import cropped_size, fit_arguments
+from safelight.operations.frame import Frame, Image, resample
+from safelight.operations.geometry import fit_box
+from safelight.picture import Header
+from safelight.transform import Transform
+
+# What is left for the Lanczos step after a loader has shrunk: less would be seen, more is waste.
+RESIDUAL_SCALE = 1.4
+# librsvg refuses to draw on a larger canvas.
+_SVG_CANVAS = 32_000
+_SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
+
+
+def available(nickname: str | None) -> bool:
+    """Tell whether this build of libvips has an operation for bytes in memory."""
+    return nickname is not None and bool(pyvips.type_find("VipsOperation", f"{nickname}_buffer"))
+
+
+def probe(data: bytes) -> Header:
+    """Read what the header says, without decoding pixels.
+
+    ``data``: a whole file. Raises UnsupportedFormat, SourceDamaged, SourceTooLarge.
+    """
+    format = _recognised(data)
+    if format.name == "svg":
+        return _svg_header(data)
+    image = _load(data, format)
+    scans = data.count(b"\xff\xda") if format.name == "jpeg" else 1
+    progressive = bool(_field(image, "jpeg-multiscan", 0)) and scans > 1
+    interlaced = format.name == "png" and bool(_field(image, "interlaced", 0))
+    depth = {"uchar": 1, "ushort": 2, "float": 4, "double": 8}.get(image.format, 4)
+    subsampled = "4:2:0" in str(_field(image, "jpeg-chroma-subsample", ""))
+    return Header(
+        format=format.name,
+        width=image.width,
+        height=_field(image, "page-height", image.height),
+        bands=image.bands,
+        depth=depth,
+        pages=max(1, _field(image, "n-pages", 1)),
+        orientation=_orientation(image),
+        alpha=bool(image.hasalpha()),
+        palette=bool(_field(image, "palette", 0)),
+        space=image.interpretation,
+        profile=_profile(image),
+        buffered=progressive or interlaced,
+        coefficients=(3.0 if subsampled else 2.0 * image.bands)
+        if progressive
+        else image.bands * depth,
+        scans=scans,
+    )
+
+
+def _svg_header(data: bytes) -> Header:
+    drawing = svg.prepare(data)
+    width, height = max(1, round(drawing.width)), max(1, round(drawing.height))
+    return Header(
+        format="svg", width=width, height=height, bands=4, depth=1, pages=1, orientation=1,
+        alpha=True, palette=False, space="srgb", profile=None, buffered=False, coefficients=4,
+        scans=1,
+    )  # fmt: skip
+
+
+def _recognised(data: bytes) -> Format:
+    format = formats.sniff(data[:4096])
+    if format is None or (format.name == "svg" and not svg.is_svg(data)):
+        known = ", ".join(f.name for f in formats.FORMATS if f.loader)
+        raise UnsupportedFormat(f"the bytes are no image that is known here: {known}")
+    if not available(format.loader):
+        raise UnsupportedFormat(f"{format.name} is recognised, but this build cannot read it")
+    return format
+
+
+def _load(data: bytes, format: Format, **options: Any) -> pyvips.Image:
+    """Open for one pass from top to bottom; a damaged file fails instead of turning grey."""
+    try:
+        return cast(
+            "pyvips.Image",
+            pyvips.Operation.call(
+                f"{format.loader}_buffer", data, access="sequential", fail_on="error", **options
+            ),
+        )
+    except pyvips.Error as error:
+        raise SourceDamaged(f"the {format.name} cannot be decoded: it is damaged") from error
+
+
+def _field(image: pyvips.Image, name: str, default: Any) -> Any:
+    return image.get(name) if image.get_typeof(name) else default
+
+
+def _orientation(image: pyvips.Image) -> int:
+    value = _field(image, "orientation", 1)
+    return value if value in range(1, 9) else 1
+
+
+def _profile(image: pyvips.Image) -> str | None:
+    data = _field(image, "icc-profile-data", None)
+    return None if data is None else profile_name(data) or "unnamed"
+
+
+def decode(data: bytes, header: Header, transform: Transform) -> Frame:
+    """Open a source at the size that the transform needs: upright, in sRGB or grey, 8 bits.
+
+    The frame's nominal size is the full size as shown; its image may already be smaller.
+    """
+    width, height = header.shown
+    turned = int(transform["rotate"]) % 180 != 0
+    region = cropped_size(width, height, transform)
+    wanted = fit_box(*region, **cast("Any", fit_arguments(transform))).scaled
+    scale = max(target / full for target, full in zip(wanted, region, strict=True))
+    image: Image = _load_scaled(data, header, scale)
+    if transform["crop"] is None:
+        # Resampling before turning keeps the decoder streaming: only the small picture is held.
+        swapped = turned != (header.orientation >= 5)
+        image = resample(image, *(reversed(wanted) if swapped else wanted))
+    image = _upright_srgb(image)
+    return Frame(image, width, height)
+
+
+def _load_scaled(data: bytes, header: Header, scale: float) -> pyvips.Image:
+    format = formats.BY_NAME[header.format]
+    if header.format == "jpeg":
+        return _load(data, format, shrink=_jpeg_shrink(scale))
+    if header.format == "webp" and scale * RESIDUAL_SCALE < 1:
+        return _load(data, format, scale=scale * RESIDUAL_SCALE)
+    if header.format == "svg":
+        largest = _SVG_CANVAS / max(header.width, header.height)
+        return _load(svg.prepare(data).data, format, scale=min(scale, largest))
+    return _load(data, format)
+
+
+def _jpeg_shrink(scale: float) -> int:
+    """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling."""
+    return next((s for s in (8, 4, 2) if scale * s * RESIDUAL_SCALE <= 1), 1)
+
+
+def _upright_srgb(image: Any) -> Image:
+    image = _srgb(image)
+    if _orientation(image) != 1:
+        # Turning reads the pixels in another order than the decoder gives them.
+        image = image.copy_memory().autorot()
+    return cast("Image", image)
+
+
+def _srgb(image: pyvips.Image) -> pyvips.Image:
+    """Convert to sRGB, or to grey where the source is grey, 8 bits a value."""
+    grey = image.interpretation in ("b-w", "grey16") or image.bands < 3
+    space = "b-w" if grey else "srgb"
+    if image.interpretation == "multiband":
+        image = image.copy(interpretation=space)
+    image = _by_profile(image, grey=grey)
+    if image.interpretation != space:
+        image = image.colourspace(space)
+    if image.format == "ushort":
+        image = image.cast("uchar", shift=True)
+    return image if image.format == "uchar" else image.cast("uchar")
+
+
+def _by_profile(image: pyvips.Image, *, grey: bool) -> pyvips.Image:
+    name = _profile(image)
+    cmyk = image.interpretation == "cmyk"
+    if not cmyk and (name is None or name.startswith(_SRGB_PROFILES)):
+        return image
+    try:
+        if grey:
+            return image.icc_import(embedded=True)
+        fallback = {"input_profile": "cmyk"} if cmyk else {}
+        return cast("pyvips.Image", image.icc_transform("srgb", embedded=True, depth=8, **fallback))
+    except pyvips.Error:
+        # A profile that does not fit the image or is broken says nothing about its colours:
+        # they are shown as viewers show them, as if there were none.
+        return image

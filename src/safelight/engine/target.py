@@ -1,0 +1,130 @@
+"""Outputs: which format a picture deserves, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import pyvips
+
+from safelight import formats
+from safelight.errors import SafelightError
+from safelight.formats import Format
+from safelight.operations.frame import WHITE, Encoding, Frame
+from safelight.picture import Header
+
+Options = dict[str, Any]
+
+# Bits of entropy of the green band below which a picture is drawn rather than photographed.
+_DRAWN_ENTROPY = 5.5
+
+
+def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
+    """Write a rendered picture, without metadata, in the format that it asks for or deserves."""
+    image = cast("pyvips.Image", frame.image)
+    if image.hasalpha() and image[image.bands - 1].min() == 255:
+        image = cast("pyvips.Image", image.extract_band(0, n=image.bands - 1))
+    format = _output_format(frame.encoding, header, alpha=image.hasalpha())
+    opaque = frame.background is not None and frame.background[3] == 255
+    if image.hasalpha() and (opaque or not format.alpha):
+        image = _flattened(image, frame.background or WHITE)
+    encoding = replace(frame.encoding, palette=header.palette)
+    try:
+        tries = [
+            _write(image, format, options) for options in _OPTIONS[format.name](image, encoding)
+        ]
+    except pyvips.Error as error:
+        raise SafelightError(f"the picture could not be written as {format.name}") from error
+    return min(tries, key=len), format
+
+
+def _write(image: pyvips.Image, format: Format, options: Options) -> bytes:
+    save = getattr(image, f"{format.saver}_buffer")
+    return cast("bytes", save(**options, keep="none"))
+
+
+def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format:
+    source = formats.BY_NAME[header.format]
+    if encoding.format in (None, "auto"):
+        if encoding.format is None and source.web:
+            return source
+        return formats.BY_NAME["png" if alpha else "jpeg"]
+    return formats.BY_NAME[cast("str", encoding.format)]
+
+
+def _flattened(image: pyvips.Image, background: tuple[int, int, int, int]) -> pyvips.Image:
+    ink = background[:3] if image.bands > 2 else background[:1]
+    if image.bands <= 2 and len(set(background[:3])) > 1:
+        image, ink = image.colourspace("srgb"), background[:3]
+    return image.flatten(background=[float(part) for part in ink])
+
+
+def _jpeg(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
+    thorough = (encoding.effort or 0) >= 5
+    return [
+        {
+            "Q": _quality(encoding, "jpeg"),
+            "optimize_coding": True,
+            "interlace": True,
+            "quant_table": 3,
+            "trellis_quant": thorough,
+            "overshoot_deringing": thorough,
+            "optimize_scans": thorough,
+        }
+    ]
+
+
+def _webp(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
+    effort = 2 if encoding.effort is None else round(encoding.effort * 6 / 9)
+    quality = _quality(encoding, "webp")
+    return [{"Q": quality, "effort": effort, "lossless": encoding.lossless}]
+
+
+def _avif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
+    return [
+        {
+            "Q": _quality(encoding, "avif"),
+            "effort": encoding.effort or 0,
+            "lossless": encoding.lossless,
+            "compression": "av1",
+            "bitdepth": 8,
+        }
+    ]
+
+
+def _png(image: pyvips.Image, encoding: Encoding) -> list[Options]:
+    compression = 4 if encoding.effort is None else encoding.effort
+    filters = "none" if encoding.palette or _drawn(image) else "all"
+    plain: Options = {"compression": compression, "filter": filters}
+    # Few colours stay few only if that is really smaller: resizing makes new ones.
+    return [plain, {"compression": compression, "palette": True}] if encoding.palette else [plain]
+
+
+def _gif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
+    return [{"effort": 5 if encoding.effort is None else encoding.effort + 1}]
+
+
+def _tiff(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
+    return [{"compression": "deflate", "predictor": "horizontal"}]
+
+
+# What to hand to each format's saver; of several tries the smallest is kept.
+_OPTIONS: dict[str, Callable[[pyvips.Image, Encoding], list[Options]]] = {
+    "jpeg": _jpeg,
+    "webp": _webp,
+    "avif": _avif,
+    "png": _png,
+    "gif": _gif,
+    "tiff": _tiff,
+}
+
+
+def _quality(encoding: Encoding, name: str) -> int:
+    return encoding.quality or cast("int", formats.BY_NAME[name].quality)
+
+
+def _drawn(image: pyvips.Image) -> bool:
+    """Tell a drawing from a photograph: PNG's filters help the one and harm the other."""
+    band = image[min(1, image.bands - 1)]
+    return bool(band.hist_find().hist_entropy() < _DRAWN_ENTROPY)

@@ -1,0 +1,163 @@
+"""What a store is, and an object of it: open, read, or only looked up."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from safelight.errors import NotFound
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is known of an object without reading it: version, size in bytes, time of change."""
+
+    version: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """The bytes of an object; ``version`` changes whenever they do.
+
+    ``attributes`` is None where they have to be asked for with ``Store.attributes``.
+    """
+
+    data: bytes
+    version: str
+    attributes: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a listing: its key, size in bytes and time of last use."""
+
+    key: str
+    size: int
+    used: float
+
+
+class Opened:
+    """An object open for reading by this process or by one that the descriptor is passed to."""
+
+    def __init__(self, descriptor: int, *, version: str | None = None) -> None:
+        """Take over an open file; ``version`` is the store's, None for a file's own."""
+        self.descriptor = descriptor
+        self._at_open = os.fstat(descriptor)
+        self.size = self._at_open.st_size
+        self.modified = self._at_open.st_mtime
+        self.version = version or file_version(self._at_open)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the file is still what it was when it was opened."""
+        return file_version(os.fstat(self.descriptor)) == file_version(self._at_open)
+
+    def read(self) -> bytes:
+        """Read the whole object."""
+        return read_descriptor(self.descriptor, self.size)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+    def __enter__(self) -> Opened:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+        self.close()
+
+
+class Store(Protocol):
+    """What Safelight needs of a place for objects. A missing key raises NotFound."""
+
+    @property
+    def local(self) -> bool:
+        """Whether calls answer at once, without waiting for a network."""
+
+    def check(self) -> None:
+        """Make sure that the store answers. Raises StoreUnavailable."""
+
+    def head(self, key: str) -> Stat:
+        """Look an object up without reading it."""
+
+    def open(self, key: str) -> Opened:
+        """Open an object for reading."""
+
+    def get(self, key: str) -> Object:
+        """Read an object."""
+
+    def attributes(self, key: str) -> Mapping[str, str]:
+        """Read what was put beside an object; empty when nothing was."""
+
+    def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
+        """Write an object whole: a reader sees the old one or the new one, never a part."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; False when there is."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; a missing one is fine."""
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """List the objects below a prefix of whole segments."""
+
+
+def is_plain_key(key: str) -> bool:
+    """Tell whether a key can name an object: segments that are neither empty, dots nor control."""
+    return (
+        0 < len(key) <= 1_024
+        and not _CONTROL.search(key)
+        and "\\" not in key
+        and all(part not in ("", ".", "..") for part in key.split("/"))
+    )
+
+
+def opened_bytes(data: bytes, *, version: str) -> Opened:
+    """Put bytes into anonymous memory, so that they can be passed on like a file."""
+    descriptor = anonymous_file()
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return Opened(descriptor, version=version)
+
+
+def anonymous_file() -> int:
+    """Open an empty file without a name, in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("safelight", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def read_descriptor(descriptor: int, size: int) -> bytes:
+    """Read ``size`` bytes from the start; fewer when the file has become shorter."""
+    data = os.pread(descriptor, size, 0)
+    if len(data) == size:
+        return data
+    parts = [data]
+    position = len(data)
+    while data and position < size:
+        data = os.pread(descriptor, size - position, position)
+        parts.append(data)
+        position += len(data)
+    return b"".join(parts)
+
+
+def file_version(found: os.stat_result) -> str:
+    """Name the state of a file: another content has another name."""
+    return f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
+
+
+def missing(key: str) -> NotFound:
+    """Make the error for a key that names nothing."""
+    return NotFound(f"there is no image {key[:200]!r}")

@@ -1,0 +1,148 @@
+"""Every code block of the documents does what it says.
+
+``sh`` blocks run line by line in a folder with ``examples/photos``, a server of the same files
+behind the address that the documents name; ``toml`` blocks are loaded as settings; of ``html``
+blocks every address is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from safelight import config
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ADDRESS = "127.0.0.1:8000"
+# What starts a server is tried by the test of the server; here one runs already.
+SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
+# What changes or needs the machine: run by the tests of the build, in a fresh environment.
+BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*)$")
+KNOWN_LANGUAGES = {"sh", "toml", "html"}
+
+
+@dataclass(frozen=True)
+class Block:
+    document: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+
+def blocks() -> list[Block]:
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(Block(document, line, match[1], match[2]))
+    return found
+
+
+def of(language: str) -> list[Block]:
+    return [block for block in blocks() if block.language == language]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    (folder / "photos").symlink_to("examples/photos")
+    toml = next(block for block in of("toml") if "[presets]" in block.text)
+    (folder / "safelight.toml").write_text(toml.text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(sandbox: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "safelight", "serve", "examples/photos", "--port", str(port)]
+    with subprocess.Popen(command, cwd=sandbox, stdout=subprocess.DEVNULL) as server:
+        try:
+            until = time.monotonic() + 30
+            while not answers(f"http://127.0.0.1:{port}/readyz"):
+                assert server.poll() is None, "the server did not start"
+                assert time.monotonic() < until, "the server did not become ready"
+                time.sleep(0.05)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def test_every_block_says_what_it_is() -> None:
+    unknown = [str(block) for block in blocks() if block.language not in KNOWN_LANGUAGES]
+    assert not unknown
+
+
+@pytest.mark.parametrize("block", of("sh"), ids=str)
+def test_commands_do_what_they_say(block: Block, sandbox: Path, address: str) -> None:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for line in block.text.splitlines():
+        command = line.split("  #")[0].strip()
+        if not command or command.startswith("#"):
+            continue
+        if SERVING.match(command) or BUILDING.match(command):
+            continue
+        ran = subprocess.run(
+            ["bash", "-ec", command.replace(ADDRESS, address)],
+            cwd=sandbox, env=environment, capture_output=True, timeout=50, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, f"{command}\n{ran.stderr.decode()}"
+
+
+@pytest.mark.parametrize("block", of("toml"), ids=str)
+def test_settings_are_valid(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "safelight.toml"
+    file.write_text(block.text, encoding="utf-8")
+    config.load(file, environment={})
+
+
+@pytest.mark.parametrize("block", of("html"), ids=str)
+def test_addresses_in_pages_answer(block: Block, address: str) -> None:
+    found = re.findall(r'(?:src|href)="(http://[^"]+)"', block.text.replace(ADDRESS, address))
+    assert found
+    assert [url for url in found if not answers(url)] == []
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    names = [
+        name
+        for section, kind in config._sections().items()
+        if section != "presets"
+        for name in kind.__dataclass_fields__
+    ]
+    assert [name for name in names if not re.search(rf"^{name} = ", text, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    local = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in local if not (document.parent / target).exists()] == []

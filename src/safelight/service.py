@@ -97,7 +97,7 @@ class Service:
         self._askers = ThreadPoolExecutor(2, "safelight-ask")
 
     def start(self) -> None:
-        """Start the renderer. Raises RuntimeError when it cannot."""
+        """Start the renderer. Raises WorkerLost when it cannot."""
         self.capabilities = self.renderer.start()
 
     def close(self) -> None:

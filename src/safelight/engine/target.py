@@ -50,7 +50,7 @@ def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format
         if encoding.format is None and source.web:
             return source
         return formats.BY_NAME["png" if alpha else "jpeg"]
-    return formats.BY_NAME[cast("str", encoding.format)]
+    return formats.BY_NAME[encoding.format]
 
 
 def _flattened(image: pyvips.Image, background: tuple[int, int, int, int]) -> pyvips.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import signal
@@ -31,7 +32,10 @@ from safelight.storage import Opened
 from safelight.transform import Transform
 from safelight.workers.protocol import Job, Reply, receive_reply, send_job
 
+log = logging.getLogger("safelight")
+
 _START_SECONDS = 30.0
+_END_SECONDS = 5.0
 _PROBE_IDLE_SECONDS = 60.0
 # A worker needs none of the server's secrets. Arenas are bounded before the process starts: later
 # is too late for glibc.
@@ -81,7 +85,7 @@ class Pool:
     def start(self) -> dict[str, Any]:
         """Start the workers and wait until the first is ready.
 
-        Raises RuntimeError when it does not become ready.
+        Raises WorkerLost when it does not become ready.
         """
         return self._render.start()
 
@@ -151,7 +155,8 @@ class _Lane:
         places = [self._idle.get() for _ in range(self._idle.qsize())]
         workers = [place or self._spawn() for place in places]
         try:
-            return next(worker.wait_ready() for worker in workers)
+            deadline = time.monotonic() + _START_SECONDS
+            return next(worker.wait_ready(deadline) for worker in workers)
         finally:
             for worker in workers:
                 self._idle.put(worker)
@@ -165,17 +170,22 @@ class _Lane:
             worker = self._idle.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             raise Busy("no worker came free in time: try again") from None
-        if worker is None or worker.process.poll() is not None:
-            worker = self._replace(worker)
         try:
-            reply, data = worker.call(job, descriptor, deadline)
+            if worker is None or worker.process.poll() is not None:
+                worker = self._replaced(worker)
+            try:
+                reply, data = worker.call(job, descriptor, deadline)
+            except _LeftError:
+                worker = self._replaced(worker)
+                reply, data = worker.call(job, descriptor, deadline)
         except BaseException:
-            worker = self._replace(worker)
+            # The successor is started at once: it is ready before the next request needs it.
+            worker = self._successor(worker)
             raise
         else:
             worn = worker.jobs >= self._settings.recycle_jobs
             if worn or reply.memory > self._settings.recycle_memory:
-                worker = self._replace(worker)
+                worker = self._successor(worker)
             return reply, data
         finally:
             self._idle.put(worker)
@@ -187,7 +197,7 @@ class _Lane:
         for worker in workers:
             worker.end()
 
-    def _replace(self, worn: _Worker | None) -> _Worker:
+    def _replaced(self, worn: _Worker | None) -> _Worker:
         if worn is not None:
             self.replaced += 1
             with self._lock:
@@ -195,13 +205,30 @@ class _Lane:
             worn.end()
         return self._spawn()
 
+    def _successor(self, worn: _Worker | None) -> _Worker | None:
+        """Replace a worker now, or leave its place to be filled by the next job."""
+        try:
+            return self._replaced(worn)
+        except WorkerLost as error:
+            log.warning("%s", error.detail)
+            return None
+
     def _spawn(self) -> _Worker:
         with self._lock:
             if self._closed:
                 raise WorkerLost("the server is stopping")
-            worker = _Worker(self._limits, self._idle_seconds)
+            try:
+                worker = _Worker(self._limits, self._idle_seconds)
+            except OSError as error:
+                raise WorkerLost(
+                    f"no rendering process can be started: {error.strerror}"
+                ) from error
             self._workers.add(worker)
             return worker
+
+
+class _LeftError(Exception):
+    """A worker had left for want of work before the job reached it."""
 
 
 class _Worker:
@@ -222,47 +249,41 @@ class _Worker:
                 env=_environment(os.environ),
             )  # fmt: skip
 
-    def wait_ready(self) -> dict[str, Any]:
-        """Wait for the first word. Raises RuntimeError when there is none."""
+    def wait_ready(self, deadline: float) -> dict[str, Any]:
+        """Wait for the first word. Raises WorkerLost when there is none."""
         if self._ready is None:
-            self._channel.settimeout(_START_SECONDS)
             try:
-                reply, _ = receive_reply(self._channel)
+                reply, _ = receive_reply(self._channel, deadline)
             except (OSError, EOFError, ValueError) as error:
-                raise RuntimeError(
-                    "a rendering process did not start; its message stands above"
+                raise WorkerLost(
+                    "a rendering process did not start: its message is in the server's log"
                 ) from error
             self._ready = reply.capabilities or {}
         return self._ready
 
     def call(self, job: Job, descriptor: int, deadline: float) -> tuple[Reply, bytes]:
-        self.wait_ready()
+        self.wait_ready(deadline)
         self.jobs += 1
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise DeadlineExceeded("there was no time left to make the picture")
-        self._channel.settimeout(remaining)
         try:
             send_job(self._channel, job, descriptor)
-            return receive_reply(self._channel)
+            return receive_reply(self._channel, deadline)
         except TimeoutError:
-            self.process.kill()
             raise DeadlineExceeded(
                 "the picture was not ready in time: ask for a smaller or simpler one"
             ) from None
         except ValueError as error:
-            self.process.kill()
             raise DecoderCrashed("the image confused its decoder") from error
         except (OSError, EOFError) as error:
             raise self._death() from error
 
-    def _death(self) -> SafelightError:
+    def _death(self) -> Exception:
         try:
-            code = self.process.wait(timeout=5)
+            code = self.process.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             return WorkerLost("the rendering process closed its connection: try again")
-        if code >= 0 or -code in _OWN_FAULT:
+        if code == 0:
+            return _LeftError()
+        if code > 0 or -code in _OWN_FAULT:
             return DecoderCrashed(
                 "decoding the image crashed the decoder: it is damaged or hostile"
             )
@@ -273,7 +294,7 @@ class _Worker:
         self._channel.close()
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=_END_SECONDS)
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Any
 
 import msgspec
@@ -79,27 +80,32 @@ def send_reply(channel: socket.socket, reply: Reply, data: bytes = b"") -> None:
     channel.sendall(data)
 
 
-def receive_reply(channel: socket.socket) -> tuple[Reply, bytes]:
-    """Wait for a reply.
+def receive_reply(channel: socket.socket, deadline: float) -> tuple[Reply, bytes]:
+    """Wait for a reply until ``deadline``, a time of ``time.monotonic()``.
 
     Raises TimeoutError, EOFError when the worker is gone, ValueError when it talks nonsense.
     """
-    (length,) = _LENGTH.unpack(receive_exactly(channel, _LENGTH.size))
+    (length,) = _LENGTH.unpack(receive_exactly(channel, _LENGTH.size, deadline))
     if length > _MAX_MESSAGE:
         raise ValueError("a message without end")
-    reply = _decode_reply(receive_exactly(channel, length))
+    reply = _decode_reply(receive_exactly(channel, length, deadline))
     if reply.picture is None:
         return reply, b""
     if reply.picture.mime not in _MIMES or not 0 < reply.picture.size <= _MAX_PICTURE:
         raise ValueError("a picture that cannot be")
-    return reply, bytes(receive_exactly(channel, reply.picture.size))
+    return reply, bytes(receive_exactly(channel, reply.picture.size, deadline))
 
 
-def receive_exactly(channel: socket.socket, size: int) -> bytearray:
-    """Receive ``size`` bytes. Raises EOFError when the other side closes before."""
+def receive_exactly(channel: socket.socket, size: int, deadline: float | None = None) -> bytearray:
+    """Receive ``size`` bytes. Raises EOFError when the other side closes before, TimeoutError."""
     data = bytearray(size)
     view = memoryview(data)
     while view:
+        if deadline is not None:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError
+            channel.settimeout(remaining)
         received = channel.recv_into(view)
         if received == 0:
             raise EOFError

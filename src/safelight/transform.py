@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -26,7 +25,14 @@ class Transform:
     Two transforms that mean the same are equal and have the same canonical text.
     """
 
-    arguments: tuple[tuple[str, Any], ...] = ()
+    # Compared by its text: in Python 1 (a pixel) equals 1.0 (a whole side), and so would pictures.
+    arguments: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+    canonical: str = field(init=False)
+    """The one text of this transform; ``parse`` gives it back."""
+
+    def __post_init__(self) -> None:
+        """Write the text once: it is asked for at every request."""
+        object.__setattr__(self, "canonical", _canonical(self.arguments))
 
     @classmethod
     def of(cls, **arguments: Any) -> Transform:
@@ -47,11 +53,6 @@ class Transform:
     def __contains__(self, name: object) -> bool:
         """Tell whether a parameter is set."""
         return any(name == set_name for set_name, _ in self.arguments)
-
-    @property
-    def canonical(self) -> str:
-        """The one text of this transform; ``parse`` gives it back."""
-        return _canonical(self)
 
     def steps(self) -> list[tuple[Operation, dict[str, Any]]]:
         """List the operations with their arguments in the order in which they run."""
@@ -80,11 +81,10 @@ def _without_effect(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
-@lru_cache(maxsize=4_096)
-def _canonical(transform: Transform) -> str:
+def _canonical(arguments: tuple[tuple[str, Any], ...]) -> str:
     return ",".join(
         f"{name}={quote(PARAMETERS[name].kind.build(value), safe=':!$()*;@|~')}"
-        for name, value in transform.arguments
+        for name, value in arguments
     )
 
 

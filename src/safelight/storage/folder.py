@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
-import obstore
-from obstore.store import LocalStore
-
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.storage.store import (
     Entry,
@@ -36,9 +33,9 @@ _TOUCH_SECONDS = 1.0
 class FolderStore:
     """A folder on this machine.
 
-    Listing and removing is obstore's. Done here is what its LocalStore does not do: staying inside
-    the folder when links lead out, writing that survives a power cut, attributes (a file beside
-    the object), and the time of last use.
+    Not obstore's LocalStore, for what that does not do: staying inside the folder when links lead
+    out, writing that survives a power cut, attributes (a file beside the object), the time of last
+    use, and listing past a file that it cannot name or a link that leads in a circle.
     """
 
     local = True
@@ -85,7 +82,7 @@ class FolderStore:
         """Read a file, and note that it was used."""
         path = self._path(key)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise missing(key) from error
         try:
@@ -115,7 +112,10 @@ class FolderStore:
             _in_folder(path, lambda: _publish(path + _ATTRIBUTES, beside, sync=False))
             _in_folder(path, lambda: _publish(path, data, sync=True))
         except OSError as error:
-            raise StoreUnavailable(f"the store cannot be written: {error.strerror}") from error
+            # Attributes without their object would be counted by nobody, and stay for ever.
+            with contextlib.suppress(OSError):
+                os.unlink(path + _ATTRIBUTES)
+            raise _unwritable(error) from error
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a file unless there is one."""
@@ -125,18 +125,27 @@ class FolderStore:
         except FileExistsError:
             return False
         except OSError as error:
-            raise StoreUnavailable(f"the store cannot be written: {error.strerror}") from error
+            raise _unwritable(error) from error
         try:
-            os.write(descriptor, data)
+            _write_all(descriptor, data)
+        except OSError as error:
+            os.unlink(path)
+            raise _unwritable(error) from error
         finally:
             os.close(descriptor)
         return True
 
     def delete(self, key: str) -> None:
         """Remove a file and its attributes."""
+        if not is_plain_key(key):
+            return
         path = Path(self._path(key))
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + _ATTRIBUTES).unlink(missing_ok=True)
+        try:
+            for name in (path, path.with_name(path.name + _ATTRIBUTES)):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    name.unlink()
+        except OSError as error:
+            raise _unwritable(error) from error
         for folder in path.relative_to(self.root).parents[:-1]:
             try:
                 (self.root / folder).rmdir()
@@ -145,20 +154,28 @@ class FolderStore:
                 return
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """List the files below a folder; temporary files and attributes are not objects."""
-        if not self.root.is_dir():
+        """List the files below a folder; temporary files and attributes are not objects.
+
+        Passed over is what has no key (a name that is not UTF-8) and what may not be opened.
+        Linked folders are not entered: they may lead out, or round and round.
+        """
+        if prefix and not is_plain_key(prefix):
             return
-        for batch in obstore.list(LocalStore(str(self.root)), prefix or None):
-            for meta in batch:
-                key = meta["path"]
-                name = key.rpartition("/")[2]
+        for folder, folders, names in os.walk(self._path(prefix) if prefix else self.root):
+            folders.sort()
+            for name in sorted(names):
                 if name.endswith(_ATTRIBUTES) or name.startswith(_TEMPORARY):
                     continue
+                path = f"{folder}/{name}"
+                key = path[len(f"{self.root}/") :]
                 try:
-                    used = os.stat(self._path(key)).st_atime
+                    found = os.stat(path)
+                    if os.path.islink(path):
+                        self._contain(os.path.realpath(path), key)
                 except (OSError, NotFound):
                     continue
-                yield Entry(key, meta["size"], used)
+                if stat_module.S_ISREG(found.st_mode) and is_plain_key(key):
+                    yield Entry(key, found.st_size, found.st_atime)
 
     def _path(self, key: str) -> str:
         if not is_plain_key(key):
@@ -188,13 +205,11 @@ def _new_file(path: str) -> int:
 
 def _publish(path: str, data: bytes, *, sync: bool) -> None:
     folder, _, name = path.rpartition("/")
-    temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}-{name[:100]}"
+    temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}-{name[:40]}"
     descriptor = _new_file(temporary)
     try:
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            _write_all(descriptor, data)
             if sync:
                 os.fsync(descriptor)
         finally:
@@ -203,6 +218,16 @@ def _publish(path: str, data: bytes, *, sync: bool) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _unwritable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the store cannot be written: {error.strerror}")
 
 
 def _touch(descriptor: int, now: float, found: os.stat_result) -> None:

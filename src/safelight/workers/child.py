@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -28,6 +29,12 @@ def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(limits.worker_memory)
     engine.prepare(threads=1)
+    # Without a pool there is nobody to answer, and nothing to tell.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _serve(channel, limits, idle_seconds)
+
+
+def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:
     send_reply(channel, Reply(capabilities=engine.capabilities()))
     channel.settimeout(idle_seconds)
     while (received := _next_job(channel)) is not None:

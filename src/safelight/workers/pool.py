@@ -291,8 +291,8 @@ class _Worker:
 
     def end(self) -> None:
         """Make sure that the process is gone."""
-        self._channel.close()
         self.process.kill()
+        self._channel.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=_END_SECONDS)
 

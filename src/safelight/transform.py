@@ -22,13 +22,13 @@ _BY_ALIAS = {
 class Transform:
     """An ordered set of arguments; only those that differ from their defaults are kept.
 
-    Two transforms that mean the same are equal and have the same canonical text.
+    Two transforms that mean the same are equal and have the same text, ``canonical``, which
+    ``parse`` reads.
     """
 
-    # Compared by its text: in Python 1 (a pixel) equals 1.0 (a whole side), and so would pictures.
+    # Compared by the text: in Python 1 (a pixel) equals 1.0 (a whole side), and so would pictures.
     arguments: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     canonical: str = field(init=False)
-    """The one text of this transform; ``parse`` gives it back."""
 
     def __post_init__(self) -> None:
         """Write the text once: it is asked for at every request."""

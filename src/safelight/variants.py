@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
 from safelight.errors import NotFound, StoreUnavailable
+from safelight.formats import WRITABLE
 from safelight.storage import Entry, Store
 
 # Part of every variant key: raise it when the same transform shall give other pixels.
@@ -28,8 +30,11 @@ EPOCH = 1
 _MARK = "@"
 _LEASES = "@leases"
 _MAX_SEGMENT = 180
+_MAX_PATH = 900
 _REMEMBERED = 8_192
 _SWEPT_TO = 0.9
+_MIMES = frozenset(format.mime for format in WRITABLE)
+_TIME = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,11 @@ class Variants:
         attributes = (
             found.attributes if found.attributes is not None else self.store.attributes(key.path)
         )
-        mime, digest = attributes.get("Content-Type"), attributes.get("digest")
-        if not mime or digest != content_digest(found.data):
-            self.store.delete(key.path)
+        mime, made = attributes.get("Content-Type", ""), _seconds(attributes.get("made"))
+        whole = attributes.get("digest") == content_digest(found.data)
+        if not whole or mime not in _MIMES or made is None:
+            self._drop(key.path)
             return None
-        made = float(attributes.get("made", "0"))
         self._remember(key.path, found.version, mime, made)
         return Variant(found.data, mime, made)
 
@@ -143,7 +148,7 @@ class Variants:
         try:
             mine = self.store.create(path, holder)
             if not mine and self._abandoned(path):
-                self.store.delete(path)
+                self._drop(path)
                 mine = self.store.create(path, holder)
         except StoreUnavailable:
             yield True
@@ -152,7 +157,7 @@ class Variants:
             yield mine
         finally:
             if mine:
-                self.store.delete(path)
+                self._drop(path)
 
     def _abandoned(self, path: str) -> bool:
         """Tell whether a lease has run out, or its holder on this machine is dead."""
@@ -166,6 +171,11 @@ class Variants:
         except (ValueError, KeyError, TypeError):
             # Created and not yet written, or cut off by a crash: its age decides.
             return self.store.head(path).modified < time.time() - 1
+
+    def _drop(self, path: str) -> None:
+        """Remove an object; one that cannot be removed is no reason to fail a request."""
+        with suppress(StoreUnavailable):
+            self.store.delete(path)
 
     def _remember(self, path: str, version: str, mime: str, made: float) -> None:
         with self._lock:
@@ -195,7 +205,7 @@ class Variants:
                 for entry in sorted(entries, key=lambda entry: entry.used):
                     if total <= self._max_bytes * _SWEPT_TO:
                         break
-                    self.store.delete(entry.key)
+                    self._drop(entry.key)
                     total -= entry.size
                     removed += 1
         finally:
@@ -218,7 +228,10 @@ def _key(epoch: int, source: str, version: str, canonical: str) -> VariantKey:
 
 def prefix(source: str) -> str:
     """Name the prefix of all variants of a source, safe in every store and file system."""
-    return "/".join((*(_segment(part) for part in source.split("/")), _MARK))
+    path = "/".join(_segment(part) for part in source.split("/"))
+    if len(path) > _MAX_PATH:
+        path = f"~{_digest(source, 16)}"
+    return f"{path}/{_MARK}"
 
 
 def _segment(part: str) -> str:
@@ -231,6 +244,11 @@ def _segment(part: str) -> str:
 def content_digest(data: bytes) -> str:
     """Fingerprint bytes, to notice when a stored object is not what was written."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _seconds(text: object) -> float | None:
+    """Read a time; None when there is none."""
+    return float(text) if isinstance(text, str) and _TIME.fullmatch(text) else None
 
 
 def _digest(text: str, size: int) -> str:

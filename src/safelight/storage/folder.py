@@ -163,11 +163,12 @@ class FolderStore:
             return
         for folder, folders, names in os.walk(self._path(prefix) if prefix else self.root):
             folders.sort()
+            below = folder[len(str(self.root)) :].strip("/")
             for name in sorted(names):
                 if name.endswith(_ATTRIBUTES) or name.startswith(_TEMPORARY):
                     continue
                 path = f"{folder}/{name}"
-                key = path[len(f"{self.root}/") :]
+                key = f"{below}/{name}" if below else name
                 try:
                     found = os.stat(path)
                     if os.path.islink(path):

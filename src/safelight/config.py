@@ -19,7 +19,7 @@ from safelight.limits import Limits
 from safelight.operations import PARAMETERS
 from safelight.service import Service
 from safelight.storage import open_store
-from safelight.transform import Transform, bare_size, parse
+from safelight.transform import Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
 from safelight.workers.pool import Pool, Workers
@@ -217,7 +217,7 @@ def grammar(settings: Settings) -> Grammar:
 
 def _transform(name: str, text: str) -> Transform:
     try:
-        return parse(text)
+        return parse_preset(text)
     except SafelightError as error:
         raise SettingError(f"{name}: {error.detail}") from error
 

@@ -96,7 +96,21 @@ def parse(
     ``text`` is still percent-encoded, as in a URL, so that a value may hold ``%2C``. Explicit
     arguments win over those of a preset, and those over ``defaults``. Raises TransformInvalid.
     """
-    presets = presets or {}
+    given = dict(defaults.arguments) if defaults else {}
+    return Transform.of(**(given | _read(text, presets or {})))
+
+
+def parse_preset(text: str) -> Transform:
+    """Read a transform that others are built upon: a preset, or the defaults.
+
+    It keeps what has no effect by itself ("fit=fill" without a size) or is the default anyhow
+    ("fit=cover"): it counts once the rest is known. Raises TransformInvalid.
+    """
+    given = _read(text, {})
+    return Transform(tuple((name, given[name]) for name in PARAMETERS if name in given))
+
+
+def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
     if len(text) > MAX_TEXT:
         raise TransformInvalid(f"the transform is longer than {MAX_TEXT} characters")
     explicit: dict[str, Any] = {}
@@ -108,7 +122,8 @@ def parse(
             _set(explicit, _known(word), unquote(raw))
         elif word in presets:
             for key, value in presets[word].arguments:
-                if preset.setdefault(key, value) != value:
+                # By their texts: 1 equals 1.0, and is not the same crop.
+                if repr(preset.setdefault(key, value)) != repr(value):
                     raise TransformInvalid(f"two presets set {key!r} to different values")
         elif (size := bare_size(word)) is not None:
             for side, length in zip(("w", "h"), size, strict=True):
@@ -118,8 +133,7 @@ def parse(
             _set(explicit, _known(word), "")
         else:
             raise TransformInvalid(_unknown(word, presets))
-    given = dict(defaults.arguments) if defaults else {}
-    return Transform.of(**(given | preset | explicit))
+    return preset | explicit
 
 
 def bare_size(word: str) -> tuple[str, str] | None:
@@ -160,8 +174,9 @@ def _is_flag(word: str) -> bool:
 
 def _unknown(word: str, presets: Mapping[str, Transform]) -> str:
     known = ", ".join((*PARAMETERS, *presets))
-    if word in PARAMETERS:
-        example = OPERATIONS[PARAMETERS[word].operation].example
+    name = _BY_ALIAS.get(word, word)
+    if name in PARAMETERS:
+        example = OPERATIONS[PARAMETERS[name].operation].example
         return f"{word!r} needs a value (example: {example})"
     return f"unknown name {word[:80]!r}: known are {known}, and sizes such as 800x600"
 

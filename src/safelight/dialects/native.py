@@ -22,7 +22,7 @@ def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a
         )
     source = read_key(key)
     if text == ORIGINAL:
-        return Match(source, grammar.defaults)
+        return Match(source, parse_transform("", {}, grammar.defaults))
     return Match(source, parse_transform(text, grammar.presets, grammar.defaults))
 
 

@@ -66,12 +66,19 @@ class Limits:
 
         Returns the output's size. Raises OutputTooLarge.
         """
-        across, down = output_size(width, height, transform)
+        fitted = fit_box(*cropped_size(width, height, transform), **fit_arguments(transform))
+        across, down = fitted.box
         edge, pixels = max(across, down), across * down
         if edge > self.output_edge or pixels > self.output_pixels:
             raise OutputTooLarge(
                 f"the answer would be {across} x {down} px: at most {self.output_edge} px a side "
                 f"and {self.output_pixels / 1e6:g} megapixels are allowed"
+            )
+        # A long thin source enlarged to cover a box is far larger than the box before it is cut.
+        if fitted.scaled[0] * fitted.scaled[1] > self.source_pixels:
+            raise OutputTooLarge(
+                f"the picture would be enlarged to {fitted.scaled[0]} x {fitted.scaled[1]} px "
+                f"before it is cut: at most {self.source_pixels / 1e6:g} megapixels are allowed"
             )
         return across, down
 
@@ -99,12 +106,6 @@ def decode_memory(header: Header) -> int:
         return round(pixels * header.coefficients)
     rows = min(header.height, 1_024)
     return header.width * rows * header.bands * header.depth
-
-
-def output_size(width: int, height: int, transform: Transform) -> tuple[int, int]:
-    """Reckon the size in px that a transform makes of a picture of ``width`` x ``height`` px."""
-    width, height = cropped_size(width, height, transform)
-    return fit_box(width, height, **fit_arguments(transform)).box
 
 
 def cropped_size(width: int, height: int, transform: Transform) -> tuple[int, int]:

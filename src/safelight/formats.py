@@ -53,6 +53,8 @@ def _boxes_complete(data: bytes) -> bool:
     position = 0
     while position + 8 <= len(data):
         size = int.from_bytes(data[position : position + 4], "big")
+        if size == 0:  # to the end of the file, wherever that is
+            return True
         if size == 1:
             size = int.from_bytes(data[position + 8 : position + 16], "big")
         if size < 8:

@@ -17,7 +17,7 @@ _MAX_HEADER = 4_096
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_RANGE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
-_ENTITY_TAG = re.compile(r'\s*(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+_ENTITY_TAG = re.compile(r'[\s,]*(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 _RANGE = re.compile(r"bytes=\s*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))\s*")
 
 
@@ -39,7 +39,7 @@ def accepted(accept: str) -> dict[str, float]:
 
 def _weight(parameters: list[str]) -> float | None:
     weight = 1.0
-    for parameter in parameters:
+    for parameter in filter(str.strip, parameters):
         name, _, value = parameter.strip().partition("=")
         if name.lower() != "q" or not _WEIGHT.fullmatch(value):
             return None
@@ -80,7 +80,7 @@ def not_modified_since(if_modified_since: str, modified: float) -> bool:
     """
     try:
         since = parsedate_to_datetime(if_modified_since)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return since.tzinfo is not None and int(modified) <= since.timestamp()
 

@@ -16,7 +16,7 @@ ORIGINAL = "original"
 def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a query says nothing here
     """Read ``{transform}/{key}``. Raises TransformInvalid, NotFound, RequestError."""
     text, slash, key = path.partition("/")
-    if not slash:
+    if not slash or not text:
         raise NotFound(
             "there is nothing here: an address is /{transform}/{key}, such as /800x600/cat.jpg"
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from safelight.errors import AddressTooLong, BodyTooSlow, EmptyBody, SafelightError
+from safelight.errors import AddressTooLong, BodyTooSlow, Busy, EmptyBody, SafelightError
 from safelight.limits import Limits
 from safelight.storage import Opened, anonymous_file
 
@@ -70,9 +71,11 @@ class Response:
     guard: Headers = field(default_factory=lambda: _GUARD)
 
 
-async def respond(send: Send, response: Response, *, head: bool) -> None:
-    """Send a response; of a HEAD request all but the body."""
+async def respond(send: Send, response: Response, *, head: bool, closing: bool) -> None:
+    """Send a response; of a HEAD request all but the body. ``closing``: it is the last one here."""
     headers = [*response.headers, *response.guard]
+    if closing:
+        headers.append((b"connection", b"close"))
     if response.status != 304:
         headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -102,31 +105,57 @@ def document(value: object, status: int = 200) -> Response:
     return Response(status, [(b"content-type", b"application/json"), NO_STORE], body)
 
 
-async def receive_body(incoming: Incoming, limits: Limits, seconds: float) -> Opened:
-    """Receive a body into anonymous memory, within ``seconds``.
+class Uploads:
+    """Bodies that are being received or worked on, bounded together.
 
-    The server underneath has no time limit for bodies: without one here, half-sent bodies would
-    hold their connections for ever. Raises EmptyBody, SourceTooLarge, BodyTooSlow.
+    Each one is bounded by itself, but many at once would fill the memory all the same.
     """
-    announced = incoming.header(b"content-length")
-    if announced.isdigit():
-        limits.check_bytes(int(announced))
-    deadline = time.monotonic() + seconds
-    descriptor = anonymous_file()
-    try:
+
+    def __init__(self, limits: Limits, *, seconds: float, most_bytes: int) -> None:
+        """Let one body take ``seconds`` to arrive, and all together hold ``most_bytes``."""
+        self._limits = limits
+        self._seconds = seconds
+        self._room = most_bytes
+        self._lock = threading.Lock()
+
+    async def receive(self, incoming: Incoming) -> Opened:
+        """Receive a body into anonymous memory; give it to ``release`` when it is done with.
+
+        The server underneath has no time limit for bodies: without one here, half-sent bodies
+        would hold their connections for ever. Raises EmptyBody, SourceTooLarge, BodyTooSlow, Busy.
+        """
+        announced = incoming.header(b"content-length")
+        if announced.isdigit():
+            self._limits.check_bytes(int(announced))
+        deadline = time.monotonic() + self._seconds
+        descriptor = anonymous_file()
         size = 0
-        async for chunk in _chunks(incoming.receive, deadline):
-            size += len(chunk)
-            limits.check_bytes(size)
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
-        if size == 0:
-            raise EmptyBody("send the image itself as the body of the request")
-        return Opened(descriptor, version="upload")
-    except BaseException:
-        os.close(descriptor)
-        raise
+        try:
+            async for chunk in _chunks(incoming.receive, deadline):
+                self._limits.check_bytes(size + len(chunk))
+                self._take(len(chunk))
+                size += len(chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            if size == 0:
+                raise EmptyBody("send the image itself as the body of the request")
+            return Opened(descriptor, version="upload")
+        except BaseException:
+            os.close(descriptor)
+            self._take(-size)
+            raise
+
+    def release(self, body: Opened) -> None:
+        """Close a body and give its room back."""
+        body.close()
+        self._take(-body.size)
+
+    def _take(self, size: int) -> None:
+        with self._lock:
+            if size > self._room:
+                raise Busy("too many images are being received at the moment: try again shortly")
+            self._room -= size
 
 
 async def _chunks(receive: Receive, deadline: float) -> Any:

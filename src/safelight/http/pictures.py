@@ -18,9 +18,9 @@ from safelight.http.exchange import (
     Headers,
     Incoming,
     Response,
+    Uploads,
     document,
     problem,
-    receive_body,
 )
 from safelight.negotiate import byte_range, http_date, matches, not_modified_since
 from safelight.operations import PARAMETERS
@@ -29,6 +29,8 @@ from safelight.transform import Transform
 
 # A render is killed at its deadline; its message still has to come through.
 _GRACE_SECONDS = 2.0
+# How many of the largest bodies are held in memory together.
+_UPLOADS_AT_ONCE = 4
 _CACHE_NAME = "Safelight"
 
 _Result = TypeVar("_Result")
@@ -45,7 +47,10 @@ class Pictures:
         # The same few addresses are asked for again and again, and what they mean never changes.
         self._match = lru_cache(maxsize=4_096)(partial(match, grammar=grammar))
         self._cache_control = (b"cache-control", b"public, max-age=%d" % max_age)
-        self._body_seconds = body_seconds
+        limits = service.limits
+        self._uploads = Uploads(
+            limits, seconds=body_seconds, most_bytes=_UPLOADS_AT_ONCE * limits.source_bytes
+        )
 
     async def variant(self, incoming: Incoming) -> Response:
         """Answer an address of any dialect."""
@@ -85,15 +90,15 @@ class Pictures:
     async def upload(self, incoming: Incoming) -> Response:
         """Answer ``POST /resize`` with the body as a JPEG that fits inside width and height."""
         transform = _upload_transform(incoming.query)
-        source = await receive_body(incoming, self._service.limits, self._body_seconds)
+        source = await self._uploads.receive(incoming)
         deadline = self._deadline()
         try:
             flight = self._service.submit_upload(source, transform, deadline=deadline)
         except BaseException:
-            source.close()
+            self._uploads.release(source)
             raise
         # The body is let go when the work ends, not when the viewer stops waiting.
-        flight.add_done_callback(lambda _: source.close())
+        flight.add_done_callback(lambda _: self._uploads.release(source))
         made = await finished(flight, deadline)
         name = f"inline; filename=resized_{made.width}x{made.height}.jpg"
         headers = [

@@ -125,7 +125,13 @@ def serve(
             click.echo(f"  off: {line}")
 
     application = Application(service, settings, index=index, started=started)
-    run(application, host=listening.host, port=chosen, idle_seconds=listening.idle_seconds)
+    run(
+        application,
+        host=listening.host,
+        port=chosen,
+        idle_seconds=listening.idle_seconds,
+        grace_seconds=listening.grace_seconds,
+    )
 
 
 def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:

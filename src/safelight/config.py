@@ -64,7 +64,8 @@ class ServerSettings:
 
     ``max_age`` (seconds) is for Cache-Control. ``queue`` is how many pictures may wait or be made
     at once. ``body_seconds`` is how long a body may take to arrive, ``idle_seconds`` how long a
-    connection may say nothing. ``index`` lists sources at ``/``: "local" only on this machine.
+    connection may say nothing, ``grace_seconds`` how long what was begun may take when the server
+    stops. ``index`` lists sources at ``/``: "local" only on this machine.
     """
 
     host: str = "127.0.0.1"
@@ -73,6 +74,7 @@ class ServerSettings:
     queue: Positive = 128
     body_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     index: typing.Literal["local", "on", "off"] = "local"
 
 

@@ -31,6 +31,8 @@ class Application:
         self._service = service
         self._index = index
         self._started = started
+        # Set when the server is about to stop: each answer then tells that its connection ends.
+        self.closing = False
         self._pictures = Pictures(
             service,
             grammar(settings),
@@ -43,7 +45,9 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await respond(send, await self._answer(scope, receive), head=scope["method"] == "HEAD")
+            response = await self._answer(scope, receive)
+            head = scope["method"] == "HEAD"
+            await respond(send, response, head=head, closing=self.closing)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -54,7 +55,7 @@ class FolderStore:
         try:
             found = os.stat(self._path(key))
         except OSError as error:
-            raise missing(key) from error
+            raise _unreadable(key, error) from error
         if not stat_module.S_ISREG(found.st_mode):
             raise missing(key)
         return Stat(file_version(found), found.st_size, found.st_mtime)
@@ -67,7 +68,7 @@ class FolderStore:
             # Not blocking, so that a named pipe in the folder cannot hold the server.
             descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise missing(key) from error
+            raise _unreadable(key, error) from error
         try:
             if not stat_module.S_ISREG(os.fstat(descriptor).st_mode):
                 raise missing(key)
@@ -84,7 +85,7 @@ class FolderStore:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise missing(key) from error
+            raise _unreadable(key, error) from error
         try:
             found = os.fstat(descriptor)
             if not stat_module.S_ISREG(found.st_mode):
@@ -225,6 +226,13 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _unreadable(key: str, error: OSError) -> NotFound | StoreUnavailable:
+    """Too many open files or a failing disk says nothing about what is there."""
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+        return StoreUnavailable(f"the store cannot be read: {error.strerror}")
+    return missing(key)
 
 
 def _unwritable(error: OSError) -> StoreUnavailable:

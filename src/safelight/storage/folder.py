@@ -103,7 +103,9 @@ class FolderStore:
             found = json.loads(Path(self._path(key) + _ATTRIBUTES).read_bytes())
         except (OSError, ValueError):
             return {}
-        return cast("Mapping[str, str]", found) if isinstance(found, dict) else {}
+        if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+            return cast("Mapping[str, str]", found)
+        return {}
 
     def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
         """Write to a temporary file, sync and rename: first the attributes, then the object."""

@@ -22,13 +22,12 @@ _DRAWN_ENTROPY = 5.5
 
 def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
     """Write a rendered picture, without metadata, in the format that it asks for or deserves."""
-    image = cast("pyvips.Image", frame.image)
-    if image.hasalpha() and image[image.bands - 1].min() == 255:
-        image = cast("pyvips.Image", image.extract_band(0, n=image.bands - 1))
+    image = _on_background(cast("pyvips.Image", frame.image), frame.background)
     format = _output_format(frame.encoding, header, alpha=image.hasalpha())
-    opaque = frame.background is not None and frame.background[3] == 255
-    if image.hasalpha() and (opaque or not format.alpha):
-        image = _flattened(image, frame.background or WHITE)
+    if image.hasalpha() and not format.alpha:
+        image = _flattened(image, WHITE)
+    # The resolution is the source's, and metadata like any other.
+    image = image.copy(xres=1.0, yres=1.0)
     encoding = replace(frame.encoding, palette=header.palette)
     try:
         tries = [
@@ -51,6 +50,22 @@ def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format
             return source
         return formats.BY_NAME["png" if alpha else "jpeg"]
     return formats.BY_NAME[encoding.format]
+
+
+def _on_background(
+    image: pyvips.Image, background: tuple[int, int, int, int] | None
+) -> pyvips.Image:
+    """Lay a picture on its background, and drop an alpha channel that says nothing."""
+    if not image.hasalpha():
+        return image
+    if image[image.bands - 1].min() == 255:
+        return image.extract_band(0, n=image.bands - 1)
+    if background is None or background[3] == 0:
+        return image
+    if background[3] == 255:
+        return _flattened(image, background)
+    image = image.colourspace("srgb")
+    return image.new_from_image(list(background)).composite2(image, "over").cast("uchar")
 
 
 def _flattened(image: pyvips.Image, background: tuple[int, int, int, int]) -> pyvips.Image:

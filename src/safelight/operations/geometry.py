@@ -140,6 +140,9 @@ def _with_background(frame: Frame) -> tuple[Image, list[float]]:
     """Bring image and background to the same bands, so that one can pad the other."""
     image = frame.image
     colour = frame.background or ((0, 0, 0, 0) if image.hasalpha() else WHITE)
+    if colour[3] < 255:
+        # A see-through colour is laid behind the whole picture when that is written.
+        colour = (0, 0, 0, 0)
     if image.bands < 3 and len(set(colour[:3])) > 1:
         image = image.colourspace("srgb")
     if colour[3] < 255 and not image.hasalpha():

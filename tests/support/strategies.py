@@ -104,7 +104,8 @@ def spellings(draw: st.DrawFn, given: dict[str, Any]) -> str:
     """Write arguments in one of their many ways: any order, aliases, bare sizes, bare flags."""
     left = dict(given)
     written = []
-    if {"w", "h"} & left.keys() and draw(st.booleans()):
+    sized = "w" in left or "h" in left
+    if sized and draw(st.booleans()):
         written.append(f"{left.pop('w', '')}x{left.pop('h', '')}")
     for name, value in left.items():
         kind = PARAMETERS[name].kind

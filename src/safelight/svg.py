@@ -21,16 +21,12 @@ _MAX_DEPTH = 256  # libxml2 refuses a deeper nesting: nothing that could be draw
 _MAX_ELEMENTS = 100_000
 _MAX_ATTRIBUTES = 1_000_000  # a DTD can give each element thousands of them without any entity
 _MAX_SIDE = 1_000_000
+_MAX_PERCENTS = 100_000  # of a data URL: undoing each takes 150 bytes of memory
 # In plain elements drawn, 10 to 20 microseconds each; librsvg itself stops at 500,000, after 4 s.
 _MAX_WORK = 200_000
 # What takes longer, in plain elements, measured on one megapixel.
 _FILTER_STEP, _MASK, _RULE_TRIED, _CHARACTERS_SQUARED = 200, 20, 1 / 128, 1 / 2_000
-_SLOW_STEPS = {
-    "feConvolveMatrix": 5,
-    "feDisplacementMap": 10,
-    "feMorphology": 10,
-    "feTurbulence": 5,
-}
+_SLOW = {"feConvolveMatrix": 5, "feDisplacementMap": 10, "feMorphology": 10, "feTurbulence": 5}
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _XML = "http://www.w3.org/XML/1998/namespace"
@@ -46,11 +42,10 @@ _CONDITION = re.compile("required(Extensions|Features)|systemLanguage")
 _PAINT = re.compile("fill|stroke|marker(-start|-mid|-end)?")
 
 _PROLOGUE = re.compile(
-    rb"(?s)(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)*+"
-    rb"<(?:[\w.-]+:)?svg(?![\w.:-])"
+    rb"(?s)(?:\s|<\?.*?\?>|<!--.*?-->)*+<(?:!DOCTYPE\s+)?(?:[\w.-]+:)?svg(?![\w.:-])"
 )
 _LENGTH = re.compile(r"(?ia)\s*([+-]?(?:\d+\.\d+|\d+|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*")
-_DATA_IMAGE = re.compile(r"(?i)data:image/(?:png|jpe?g|gif|webp)(?:;[^,;]*)*;base64,")
+_DATA_IMAGE = re.compile(r"(?i)data:image/(?:png|jpe?g|gif|webp)[^,]*;base64,")
 _JPEG_FRAME = re.compile(rb"(?s)\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\0[\x08-\x14].(....)")
 # A name and where it is; where both sides are, little-endian, the second how many bits later.
 _PACKED_SIZES = (
@@ -68,7 +63,7 @@ _CSS_DECLARATION = re.compile(
     r"(?i)(?<![\w-])([\w-]++)\s*+:((?:url\([^)]*\)?|\"[^\"]*\"|'[^']*'|[^;])*+)"
 )
 # What the last part of a selector asks for: a type, a class or an id.
-_CSS_SUBJECT = re.compile(r"(?<![^\s>+~])([\w-]*)([.#][\w-]+)?(?:[.#][\w-]+)*\Z")
+_CSS_SUBJECT = re.compile(r"(?<![^\s>+~])([\w-]*)([.#][\w-]+)?(?:[.#][\w-]++)*+\Z")
 _ESCAPES = {ord(c): f"&#{ord(c)};" for c in '&<"\t\n\r'}
 _TEXT_ESCAPES = {ord(c): f"&#{ord(c)};" for c in "&<>\r"}
 
@@ -127,7 +122,7 @@ def prepare(
         raise SourceDamaged(f"The SVG is not well-formed XML ({error}); export it again.") from None
     except (ValueError, LookupError):
         raise UnsupportedFormat("The SVG's text encoding is unknown; save it as UTF-8.") from None
-    _check_work(rewriter.nodes, rewriter.rules, rewriter.rule_count)
+    _check_work(rewriter)
     width, height, sized = _size(rewriter.root, dpi)
     return Drawing(bytes(rewriter.out), width, height, sized and not rewriter.styles_size)
 
@@ -255,7 +250,7 @@ class _Rewriter:
 
     def _is_inside(self, href: str) -> bool:
         image = _DATA_IMAGE.match(href)
-        if not image:
+        if not image or href.count("%") > _MAX_PERCENTS:
             return href.startswith("#")
         try:
             pixels = _pixels(binascii.a2b_base64(unquote_to_bytes(href[image.end() :])))
@@ -267,13 +262,14 @@ class _Rewriter:
         return pixels > 0
 
     def _note_rules(self, css: str) -> None:
-        self.rule_count += css.count("{") + css.count(",")
+        self.rule_count += css.count("}") + css.count(",")
         if self.rule_count > _MAX_ELEMENTS:
             raise _too_large(f"has over {_MAX_ELEMENTS:,} style rules")
         for rule in _CSS_COMMENT.sub(" ", css).split("}"):
             selectors, _, body = rule.rpartition("{")
-            self.styles_size |= any(name in ("width", "height") for name, _ in _declarations(body))
-            references = _references(_declarations(body))
+            declarations = list(_declarations(body))
+            self.styles_size |= any(name in ("width", "height") for name, _ in declarations)
+            references = _references(declarations)
             for selector in selectors.rpartition("{")[2].split(",") if references else ():
                 last = _CSS_SUBJECT.search(selector.strip())
                 name = (last[2] or last[1]) if last else ""
@@ -290,10 +286,8 @@ def _node(tag: str, attributes: dict[str, str]) -> _Node:
     names += ["." + name for name in attributes.get("class", "").split(None, 100)]
     # No step of a path is shorter than two characters, and each can carry a marker.
     vertices = len(attributes.get("d", attributes.get("points", ""))) // 2 + 1
-    work = _MASK if tag == "mask" else 1
-    if tag.startswith("fe"):
-        work = _FILTER_STEP * _SLOW_STEPS.get(tag, 1)
-    return _Node(names, references, work, vertices)
+    step = _FILTER_STEP * _SLOW.get(tag, 1) if tag.startswith("fe") else 1
+    return _Node(names, references, _MASK if tag == "mask" else step, vertices)
 
 
 def _declarations(css: str) -> Iterator[tuple[str, str]]:
@@ -334,13 +328,12 @@ def _pixels(image: bytes) -> int:
     return 0
 
 
-def _check_work(
-    nodes: list[_Node], rules: dict[str, list[tuple[str, str]]], rule_count: int
-) -> None:
+def _check_work(document: _Rewriter) -> None:
     """Add up what is drawn, each element as often as something refers to it."""
+    nodes, rules = document.nodes, document.rules
     first = {node.names[0]: len(nodes) - i for i, node in enumerate(reversed(nodes), 1)}
     too_much = _too_large("takes too long to draw: it repeats too much, or has too many filters")
-    nodes[0].work += len(nodes) * rule_count * _RULE_TRIED
+    nodes[0].work += len(nodes) * document.rule_count * _RULE_TRIED
     edges = 0
     for node in nodes:
         references = node.references + [r for name in node.names for r in rules.get(name, ())]
@@ -362,7 +355,7 @@ def _check_work(
         node = nodes[index]
         if index not in entered:
             entered.add(index)
-            pending += {*node.parts, *(paint for paint, _ in node.paints)} - entered
+            pending += {*node.parts, *dict(node.paints)} - entered
             continue
         pending.pop()
         # What refers to itself is not drawn again: it is not done yet.
@@ -380,7 +373,8 @@ def _size(root: dict[str, str], dpi: float) -> tuple[float, float, bool]:
     root = root | dict(_declarations(root.get("style", "")))
     em = _px(root.get("font-size", ""), dpi, 12.0) or 12.0
     width, height = (_px(root.get(side, ""), dpi, em) for side in ("width", "height"))
-    box = [_px(number, dpi, em) for number in re.split(r"[\s,]+", root.get("viewBox", "").strip())]
+    numbers = re.split(r"[\s,]+", root.get("viewBox", "").strip(), maxsplit=4)
+    box = [_px(number, dpi, em) for number in numbers]
     across, down = box[2:] if len(box) == 4 else (None, None)
     if width is None or height is None:
         if across is None or down is None:

@@ -177,7 +177,10 @@ class _Lane:
                 reply, data = worker.call(job, descriptor, deadline)
             except _LeftError:
                 worker = self._replaced(worker)
-                reply, data = worker.call(job, descriptor, deadline)
+                try:
+                    reply, data = worker.call(job, descriptor, deadline)
+                except _LeftError:
+                    raise DecoderCrashed("decoding the image ended the decoder") from None
         except BaseException:
             # The successor is started at once: it is ready before the next request needs it.
             worker = self._successor(worker)
@@ -238,7 +241,8 @@ class _Worker:
         self.jobs = 0
         self._ready: dict[str, Any] | None = None
         self._channel, theirs = socket.socketpair()
-        with theirs:
+        with theirs, contextlib.ExitStack() as undone:
+            undone.callback(self._channel.close)
             self.process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     sys.executable, "-m", "safelight.workers.child", str(theirs.fileno()),
@@ -248,6 +252,7 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 env=_environment(os.environ),
             )  # fmt: skip
+            undone.pop_all()
 
     def wait_ready(self, deadline: float) -> dict[str, Any]:
         """Wait for the first word. Raises WorkerLost when there is none."""

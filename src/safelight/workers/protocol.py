@@ -88,7 +88,11 @@ def receive_reply(channel: socket.socket, deadline: float) -> tuple[Reply, bytes
     (length,) = _LENGTH.unpack(receive_exactly(channel, _LENGTH.size, deadline))
     if length > _MAX_MESSAGE:
         raise ValueError("a message without end")
-    reply = _decode_reply(receive_exactly(channel, length, deadline))
+    body = receive_exactly(channel, length, deadline)
+    try:
+        reply = _decode_reply(body)
+    except RecursionError:
+        raise ValueError("a message nested without end") from None
     if reply.picture is None:
         return reply, b""
     if reply.picture.mime not in _MIMES or not 0 < reply.picture.size <= _MAX_PICTURE:

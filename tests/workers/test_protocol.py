@@ -1,0 +1,238 @@
+"""What a worker says is checked like any stranger's word: nonsense is an error, never a picture."""
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safelight.formats import WRITABLE
+from safelight.picture import Header
+from safelight.storage import opened_bytes
+from safelight.workers.protocol import (
+    Job,
+    Picture,
+    Reply,
+    receive_exactly,
+    receive_job,
+    receive_reply,
+    send_job,
+    send_reply,
+)
+
+HEADER = Header(
+    format="jpeg", width=3, height=2, bands=3, depth=1, pages=1, orientation=1, alpha=False,
+    palette=False, space="srgb", profile=None, buffered=False, coefficients=3.0, scans=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Give both ends of a channel."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def picture(size: int, mime: str = "image/jpeg") -> Picture:
+    return Picture(
+        mime=mime, width=3, height=2, source_width=3, source_height=2, decode_ms=1.5,
+        encode_ms=2.5, size=size,
+    )  # fmt: skip
+
+
+def soon() -> float:
+    return time.monotonic() + 10
+
+
+def framed(body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + body
+
+
+def reply_to(said: bytes) -> tuple[Reply, bytes]:
+    """Receive what a worker says that then leaves."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(said)
+        return receive_reply(ours, soon())
+
+
+def test_a_job_takes_its_source_along(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    job = Job("render", 7, "w=800,format=webp")
+    with opened_bytes(b"picture", version="1") as source:
+        send_job(ours, job, source.descriptor)
+    received = receive_job(theirs)
+    assert received is not None
+    assert received[0] == job
+    assert os.pread(received[1], 100, 0) == b"picture"
+    os.close(received[1])
+
+
+def test_a_pool_that_is_gone_is_no_job(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    ours.close()
+    assert receive_job(theirs) is None
+
+
+def test_a_job_without_a_source_is_no_job(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    ours.sendall(framed(msgspec.json.encode(Job("render", 7))))
+    assert receive_job(theirs) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(memory=5, header=HEADER),
+        Reply(capabilities={"reads": ["jpeg"], "libvips": "8.18.4"}),
+        Reply(memory=1, error="damaged", message="the jpeg cannot be decoded"),
+    ],
+)
+def test_a_reply_arrives_as_it_was_sent(
+    ends: tuple[socket.socket, socket.socket], reply: Reply
+) -> None:
+    ours, theirs = ends
+    send_reply(theirs, reply)
+    assert receive_reply(ours, soon()) == (reply, b"")
+
+
+def test_a_large_picture_follows_its_reply_and_the_next_reply_follows_that(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    content = os.urandom(3_000_000)
+    replies = [Reply(picture=picture(len(content))), Reply(header=HEADER)]
+
+    def answer() -> None:
+        send_reply(theirs, replies[0], content)
+        send_reply(theirs, replies[1])
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert receive_reply(ours, soon()) == (replies[0], content)
+    assert receive_reply(ours, soon()) == (replies[1], b"")
+    thread.join()
+
+
+@pytest.mark.parametrize("format", WRITABLE, ids=lambda each: each.name)
+def test_every_format_that_is_written_may_come_back(format: Any) -> None:
+    said = framed(msgspec.json.encode(Reply(picture=picture(1, format.mime)))) + b"x"
+    assert reply_to(said)[1] == b"x"
+
+
+@pytest.mark.parametrize(
+    "mime", ["text/html", "image/svg+xml", "application/javascript", "", "image/jpeg\r\nx: y"]
+)
+def test_a_picture_of_a_type_that_is_never_written_is_refused(mime: str) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        reply_to(framed(msgspec.json.encode(Reply(picture=picture(1, mime)))) + b"<script>")
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 30, 1 << 62])
+def test_a_picture_of_a_size_that_cannot_be_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        reply_to(framed(msgspec.json.encode(Reply(picture=picture(size)))))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"5",
+        b"<html>",
+        b"\xff\xfe",
+        b'{"picture": 1}',
+        b'{"picture": {}}',
+        b'{"picture": {"mime": "image/jpeg", "size": "1"}}',
+        b'{"header": {"format": "jpeg"}}',
+        b'{"memory": "much"}',
+        b'{"error": 5}',
+        b"[" * 100_000,
+        b'{"capabilities": {"reads": ' + b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:30]),
+)
+def test_wrong_json_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Expected|missing|nested|truncated|utf-8"):
+        reply_to(framed(body))
+
+
+def test_a_message_without_end_is_refused_before_it_is_read() -> None:
+    for length in ((1 << 20) + 1, (1 << 32) - 1):
+        with pytest.raises(ValueError, match="without end"):
+            reply_to(struct.pack(">I", length))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\x00\x00",
+        b"\x00\x00\x00\x0a{}",
+        framed(msgspec.json.encode(Reply(picture=picture(10)))) + b"123456789",
+    ],
+)
+def test_a_worker_that_leaves_in_the_middle_is_noticed(said: bytes) -> None:
+    with pytest.raises(EOFError):
+        reply_to(said)
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_an_error_or_a_reply_without_a_picture(noise: bytes) -> None:
+    try:
+        reply, data = reply_to(noise)
+    except (ValueError, EOFError):
+        return
+    assert reply.picture is None
+    assert data == b""
+
+
+def test_silence_ends_at_the_deadline(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, _ = ends
+    with pytest.raises(TimeoutError):
+        receive_reply(ours, time.monotonic() + 0.05)
+    with pytest.raises(TimeoutError):
+        receive_reply(ours, time.monotonic() - 1)
+
+
+def test_a_trickle_of_bytes_does_not_move_the_deadline(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    stop = threading.Event()
+
+    def trickle() -> None:
+        theirs.sendall(struct.pack(">I", 1_000))
+        while not stop.wait(0.01):
+            theirs.sendall(b" ")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        with pytest.raises(TimeoutError):
+            receive_reply(ours, time.monotonic() + 0.3)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_bytes_are_put_together_however_they_arrive(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    for byte in b"abc":
+        theirs.sendall(bytes([byte]))
+    assert receive_exactly(ours, 3) == b"abc"
+    assert receive_exactly(ours, 0) == b""

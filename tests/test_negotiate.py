@@ -90,7 +90,7 @@ def test_an_accept_header_is_read(accept: str, ranges: dict[str, float]) -> None
         "image", "image/", "/webp", "image/webp/x", "image /webp", "image/we bp", "image/webp;q",
         "image/webp;q=", "image/webp;q=2", "image/webp;q=1.1", "image/webp;q=-1",
         "image/webp;q=0.1234", "image/webp;q=.5", "image/webp;q= 0.5", "image/webp;q=nan",
-        "image/webp;q=0,5", "image/webp;q=\u0660", "image/webp;v=1", "image/w\u00e9bp", '"image/webp"',
+        "image/webp;q=\u0660", "image/webp;v=1", "image/w\u00e9bp", '"image/webp"',
     ],
 )  # fmt: skip
 def test_an_element_without_grammar_is_left_out_and_the_others_stay(element: str) -> None:
@@ -114,9 +114,7 @@ def test_any_accept_header_is_understood_as_far_as_it_goes(accept: str) -> None:
     ),
     st.randoms(use_true_random=False),
 )
-def test_the_order_of_the_elements_is_irrelevant_and_no_named_format_is_preferred_against_its_weight(
-    weights: dict[str, int], chance: random.Random
-) -> None:
+def test_weights_decide_and_not_the_order(weights: dict[str, int], chance: random.Random) -> None:
     elements = [f"{media};q={weight / 1000:.3f}" for media, weight in weights.items()]
     chosen = modern_format(",".join(elements))
     chance.shuffle(elements)
@@ -190,6 +188,10 @@ def test_any_if_none_match_is_answered(header: str) -> None:
     assert matches(header, ETAG) in (True, False)
 
 
+PARTS_OF_DATES = (
+    ["Wed,", "Wednesday", "04", "4", "Mar", "-", ":", "2099", "05:06:07", "05.06"]
+    + ["GMT", "+9999", "-0000", "(", ")", ",", "1"]
+)  # fmt: skip
 MADE = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
 
 
@@ -236,26 +238,7 @@ def test_a_date_that_is_none_is_ignored(header: str) -> None:
         st.text(max_size=40),
         st.lists(
             st.one_of(
-                st.sampled_from(
-                    [
-                        "Wed,",
-                        "Wednesday",
-                        "04",
-                        "4",
-                        "Mar",
-                        "-",
-                        ":",
-                        "2099",
-                        "05:06:07",
-                        "05.06",
-                        "GMT",
-                        "+9999",
-                        "(",
-                        ")",
-                        ",",
-                        "1",
-                    ]
-                ),
+                st.sampled_from(PARTS_OF_DATES),
                 st.integers().map(str),
             ),
             max_size=8,

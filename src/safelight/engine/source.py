@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Any, cast
 
 import pyvips
 
 from safelight import formats, svg
-from safelight.errors import SourceDamaged, UnsupportedFormat
+from safelight.errors import SourceDamaged, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
 from safelight.limits import cropped_size, fit_arguments
@@ -20,6 +22,8 @@ from safelight.transform import Transform
 RESIDUAL_SCALE = 1.4
 # librsvg refuses to draw on a larger canvas.
 _SVG_CANVAS = 32_000
+# Text in a PNG's header, inflated, in bytes: each costs four times its size in memory.
+_MAX_PNG_TEXT = 4_000_000
 _SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
 
 
@@ -36,6 +40,8 @@ def probe(data: bytes) -> Header:
     format = _recognised(data)
     if format.name == "svg":
         return _svg_header(data)
+    if format.name == "png":
+        _check_png_texts(data)
     image = _load(data, format)
     # Counting reads the whole file: 1 ms a megabyte, so only where it can matter.
     scans = data.count(b"\xff\xda") if _field(image, "jpeg-multiscan", 0) else 1
@@ -66,11 +72,48 @@ def probe(data: bytes) -> Header:
 def _svg_header(data: bytes) -> Header:
     drawing = svg.prepare(data)
     width, height = max(1, round(drawing.width)), max(1, round(drawing.height))
+    if not drawing.sized:
+        # Only what draws it can tell the size of its ink.
+        inked = _load_svg(drawing.data, scale=1.0)
+        width, height = inked.width, inked.height
     return Header(
         format="svg", width=width, height=height, bands=4, depth=1, pages=1, orientation=1,
         alpha=True, palette=False, space="srgb", profile=None, buffered=False, coefficients=4,
         scans=1,
     )  # fmt: skip
+
+
+def _check_png_texts(data: bytes) -> None:
+    """Refuse texts that would inflate to much: libpng keeps them all before the first pixel.
+
+    Chunks as in the PNG specification, third edition, §5 and §11.3.3.
+    """
+    room, position = _MAX_PNG_TEXT, 8
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IDAT":
+            return
+        room -= 12
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            room -= _text_size(kind, data[position + 8 : position + 8 + length], room)
+        if room < 0:
+            raise SourceTooLarge(
+                f"the PNG holds over {_MAX_PNG_TEXT / 1e6:g} MB of text: save it without metadata"
+            )
+        position += 12 + length
+
+
+def _text_size(kind: bytes, body: bytes, room: int) -> int:
+    """Count the bytes of a text chunk, inflated; a little over ``room`` is the most."""
+    _, _, rest = body.partition(b"\0")
+    if kind == b"iTXt" and rest[:1] == b"\1":
+        rest = b"\0" + rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    elif kind != b"zTXt":
+        return len(body)
+    try:
+        return len(zlib.decompressobj().decompress(rest[1:], room + 1))
+    except zlib.error:
+        return len(body)
 
 
 def _recognised(data: bytes) -> Format:
@@ -137,8 +180,13 @@ def _load_scaled(data: bytes, header: Header, scale: float) -> pyvips.Image:
         return _load(data, format, scale=scale * RESIDUAL_SCALE)
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
-        return _load(svg.prepare(data).data, format, scale=min(scale, largest))
+        return _load_svg(svg.prepare(data).data, scale=min(scale, largest))
     return _load(data, format)
+
+
+def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
+    """Draw with ``scale`` px for each px of CSS; libvips counts from 72 to the inch."""
+    return _load(drawing, formats.BY_NAME["svg"], dpi=96, scale=scale * 72 / 96)
 
 
 def _jpeg_shrink(scale: float) -> int:

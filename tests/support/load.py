@@ -206,9 +206,7 @@ def running(pid: int) -> bool:
 
 def temporary_files(folder: Path) -> list[Path]:
     """List files that are neither variants nor their notes."""
-    return [
-        path for path in _files(folder) if path.name.startswith(".tmp-") or "@leases" in path.parts
-    ]
+    return [path for path in _files(folder) if _is_temporary(path)]
 
 
 def stored(folder: Path) -> list[Path]:
@@ -216,9 +214,13 @@ def stored(folder: Path) -> list[Path]:
     return [
         path
         for path in _files(folder)
-        if path not in temporary_files(folder) and not path.name.endswith(".attributes")
+        if not _is_temporary(path) and not path.name.endswith(".attributes")
     ]
 
 
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(".tmp-") or "@leases" in path.parts
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+    return (Path(where) / name for where, _, names in os.walk(folder) for name in names)

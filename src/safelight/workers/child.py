@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -29,9 +31,18 @@ def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(limits.worker_memory)
     engine.prepare(threads=1)
+    threading.Thread(target=_leave_with_pool, args=[channel], daemon=True).start()
     # Without a pool there is nobody to answer, and nothing to tell.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         _serve(channel, limits, idle_seconds)
+
+
+def _leave_with_pool(channel: socket.socket) -> None:
+    """End in the middle of a job when the pool is gone: nobody would end a job without end."""
+    hung_up = select.poll()
+    hung_up.register(channel, 0)
+    hung_up.poll()
+    os._exit(0)
 
 
 def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:

@@ -50,7 +50,7 @@ def index(service: Service, root: str) -> Response:
         Template(card).safe_substitute(
             root=root,
             key=html.escape(key),
-            name=html.escape(key.rpartition("/")[2]),
+            name=html.escape(key),
             href=html.escape(write_key(key)),
         )
         for key in keys

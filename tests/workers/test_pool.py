@@ -38,8 +38,10 @@ def soon() -> float:
 
 
 def state(pid: int) -> str:
-    """Read the state of a process: R, S, T (stopped), Z (dead)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    """Read the state of a process: R, S, T (stopped), Z (dead, with all of its threads)."""
+    letter = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    threads = [*Path(f"/proc/{pid}/task").iterdir()]
+    return "ending" if letter == "Z" and len(threads) > 1 else letter
 
 
 def gone(pid: int) -> bool:

@@ -189,22 +189,8 @@ def test_any_if_none_match_is_answered(header: str) -> None:
 
 
 PARTS_OF_DATES = [
-    "Wed,",
-    "Wednesday",
-    "04",
-    "4",
-    "Mar",
-    "-",
-    ":",
-    "2099",
-    "05:06:07",
-    "05.06",
-    "GMT",
-    "+9999",
-    "-0000",
-    "(",
-    ")",
-    ",",
+    *("Wed,", "Wednesday", "04", "4", "Mar", "2099", "05:06:07", "05.06", "GMT", "+9999", "-0000"),
+    *"-:(),",
 ]
 MADE = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
 

@@ -175,6 +175,23 @@ def test_a_refusal_names_the_bounds_or_the_words() -> None:
             kind.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (Float(0, 8), 0.0, "0"),
+        (Float(0, 8), 2.5, "2.5"),
+        (Float(-8, 8), -0.25, "-0.25"),
+        (Flag(), False, "false"),
+        (Colour(), (1, 2, 3, 255), "010203"),
+        (Colour(), (1, 2, 3, 254), "010203fe"),
+        (Gravity(), (0.25, 1.0), "0.25x1"),
+        (Box(), (0, 1, 1.0, 0.5), "0:1:1.000:0.500"),
+    ],
+)
+def test_these_are_written(kind: Kind, value: Any, text: str) -> None:
+    assert kind.build(value) == text
+
+
 def test_gravity_knows_nine_places_and_their_synonyms_mean_one_of_them() -> None:
     assert len(set(COMPASS.values())) == 9
     for short, place in {"n": "north", "e": "east", "left": "west", "centre": "center"}.items():

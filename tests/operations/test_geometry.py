@@ -211,6 +211,12 @@ def test_examples_of_each_fit(
     assert fit_box(*full, w=box[0], h=box[1], fit=fit, enlarge=enlarge) == Fitted(*fitted)
 
 
+def test_a_picture_never_sticks_out_of_its_padding_by_a_rounding_error() -> None:
+    assert 25 * 0.58 < 14.5, "though it is 14.5"
+    fitted = fit_box(3, 3, w=25, h=25, fit="contain", enlarge=True, dpr=0.58)
+    assert all(map(int.__le__, fitted.scaled, fitted.box))
+
+
 @given(SIZE, values(Box()))
 def test_a_crop_is_always_inside_and_never_empty(
     full: tuple[int, int], box: tuple[Part, Part, Part, Part]

@@ -53,7 +53,7 @@ class Application:
         try:
             return await self._route(Incoming.of(scope, receive))
         except MethodNotAllowed as error:
-            return problem(error, [(b"allow", error.detail.rpartition(" ")[2].encode())])
+            return problem(error, [(b"allow", error.detail.rpartition("use ")[2].encode())])
         except SafelightError as error:
             if error.status == 500:
                 log.error("%s: %s", error.code, error.detail, exc_info=error)
@@ -102,5 +102,5 @@ class Application:
 def _allow(incoming: Incoming, *methods: str) -> None:
     if incoming.method not in methods:
         raise MethodNotAllowed(
-            f"the method {incoming.method[:20]} is not allowed: use {methods[0]}"
+            f"the method {incoming.method[:20]} is not allowed: use {', '.join(methods)}"
         )

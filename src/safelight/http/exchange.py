@@ -22,6 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 MAX_ADDRESS = 8_000
+_ASCII = "".join(map(chr, range(128)))
 # An image opened by itself runs nothing, loads nothing, and is what its Content-Type says.
 _GUARD: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -49,16 +50,29 @@ class Incoming:
         query: bytes = scope.get("query_string", b"")
         if len(raw) + len(query) > MAX_ADDRESS:
             raise AddressTooLong(f"an address may have {MAX_ADDRESS} characters")
+        if not raw.isascii():
+            # Typed by hand, as curl sends it on: what a browser would have encoded.
+            raw = quote(raw, safe=_ASCII).encode()
         path = raw.partition(b"?")[0].decode("latin-1")
         root: str = scope.get("root_path", "")
         if root and path.startswith(f"{root}/"):
             path = path[len(root) :]
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            headers = _joined(scope["headers"])
         return cls(scope["method"], path, query.decode("latin-1"), root, headers, receive)
 
     def header(self, name: bytes) -> str:
         """Return a header's value, empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+def _joined(pairs: Headers) -> dict[bytes, bytes]:
+    """Put header lines of the same name together (RFC 9110 §5.3)."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
 
 
 @dataclass(frozen=True, slots=True)

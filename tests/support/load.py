@@ -97,6 +97,11 @@ class Herd:
             thread.start()
 
     @property
+    def so_far(self) -> list[Outcome]:
+        """What there is already, without waiting."""
+        return [*self._outcomes]
+
+    @property
     def outcomes(self) -> list[Outcome]:
         for thread in self._threads:
             thread.join()

@@ -33,6 +33,7 @@ _MAX_SEGMENT = 180
 _MAX_PATH = 900
 _REMEMBERED = 8_192
 _SWEPT_TO = 0.9
+_ABANDONED_SECONDS = 3_600.0
 _MIMES = frozenset(format.mime for format in WRITABLE)
 _TIME = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
@@ -195,10 +196,18 @@ class Variants:
         threading.Thread(target=self.sweep, name="safelight-sweep", daemon=True).start()
 
     def sweep(self) -> int:
-        """Remove the least recently used variants beyond the size bound; returns how many."""
+        """Remove the least recently used variants beyond the size bound; returns how many.
+
+        What killed processes have left is removed too.
+        """
         removed = 0
         total = None
         try:
+            long_ago = time.time() - _ABANDONED_SECONDS
+            self.store.tidy(long_ago)
+            for lease in self.store.list(_LEASES):
+                if lease.used < long_ago:
+                    self._drop(lease.key)
             entries = list(_listed(self.store, ""))
             total = sum(entry.size for entry in entries)
             if total > self._max_bytes:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -95,6 +96,27 @@ def test_a_process_that_is_killed_in_the_middle_of_a_write_leaves_no_broken_vari
             assert (variant is not None) == (folder / key.path).exists()
     told(capsys, f"40 kills: {found} variants whole, {len(left)} temporary files left over")
     assert found > 0
+
+
+def test_what_killed_servers_left_is_removed_when_it_is_old(pictures: Path, home: Path) -> None:
+    variants = home / ".safelight/variants"
+    with serving(pictures, home, "--workers", "1") as server:
+        server.get(path_of(0))
+        (whole,) = stored(variants)
+        server.process.kill()
+    old = [whole.with_name(".tmp-0123456789abcdef-old"), variants / "@leases" / "0123"]
+    new = [whole.with_name(".tmp-0123456789abcdef-new"), variants / "@leases" / "4567"]
+    (variants / "@leases").mkdir(exist_ok=True)
+    for path in (*old, *new):
+        path.write_bytes(b"left over")
+    for path in old:
+        os.utime(path, (time.time() - 7_200, time.time() - 7_200))
+    with serving(pictures, home, "--workers", "1") as server:
+        server.get(path_of(1))
+        wait_for(lambda: not any(path.exists() for path in old))
+        # Somebody may be at work on these.
+        assert all(path.exists() for path in new)
+        assert server.get(path_of(0))["cache-status"] == "Safelight; hit"
 
 
 def test_a_variant_that_is_cut_short_on_the_disk_is_made_again(pictures: Path, home: Path) -> None:

@@ -181,6 +181,18 @@ class FolderStore:
                 if stat_module.S_ISREG(found.st_mode) and is_plain_key(key):
                     yield Entry(key, found.st_size, found.st_atime)
 
+    def tidy(self, before: float) -> int:
+        """Remove the temporary files of writers that were killed."""
+        removed = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = f"{folder}/{name}"
+                with contextlib.suppress(OSError):
+                    if name.startswith(_TEMPORARY) and os.stat(path).st_mtime < before:
+                        os.unlink(path)
+                        removed += 1
+        return removed
+
     def _path(self, key: str) -> str:
         if not is_plain_key(key):
             raise missing(key)

@@ -111,6 +111,9 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """List the objects below a prefix of whole segments."""
 
+    def tidy(self, before: float) -> int:
+        """Remove what writes that never ended have left from before a time; returns how many."""
+
 
 def is_plain_key(key: str) -> bool:
     """Tell whether a key can name an object: segments that are neither empty, dots nor control."""

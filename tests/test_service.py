@@ -1,0 +1,479 @@
+"""One request from a meaning to a picture, without HTTP and without a network."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safelight.dialects import Match
+from safelight.errors import (
+    Busy,
+    NotFound,
+    OutputTooLarge,
+    SafelightError,
+    SourceChanging,
+    SourceDamaged,
+    SourceTooLarge,
+    UnsupportedFormat,
+)
+from safelight.limits import Limits
+from safelight.picture import Header, Rendering
+from safelight.service import Located, Service
+from safelight.storage import FolderStore, Opened, opened_bytes
+from safelight.transform import Transform
+from safelight.variants import Variants
+from safelight.workers.inprocess import InProcess
+from safelight.workers.pool import Pool, Workers
+from tests.support.serving import wait_for
+
+LIMITS = Limits(source_bytes=4_000_000)
+MEADOW = "photo-1mp.jpg"
+
+
+class Gate:
+    """A real renderer that counts, and that can be made to wait or to disturb."""
+
+    def __init__(self) -> None:
+        self.inside = InProcess(LIMITS, threads=1)
+        self.slots = 1
+        self.renders = 0
+        self.open = threading.Event()
+        self.open.set()
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def start(self) -> dict[str, Any]:
+        return self.inside.start()
+
+    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+        self.renders += 1
+        assert self.open.wait(20)
+        self.meanwhile()
+        return self.inside.render(source, transform, deadline=deadline)
+
+    def probe(self, source: Opened, *, deadline: float) -> Header:
+        self.renders += 1
+        return self.inside.probe(source, deadline=deadline)
+
+    def close(self) -> None:
+        self.inside.close()
+
+
+ServiceOf = Callable[..., Service]
+
+
+@pytest.fixture
+def folder(data: Path, tmp_path: Path) -> Path:
+    """Give a folder of photographs that may be changed."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in (MEADOW, "exif-6.jpg", "alpha-graphic.png"):
+        shutil.copy(data / "photos" / name, folder / name)
+    (folder / "text.jpg").write_text("no image")
+    (folder / "cut.jpg").write_bytes((folder / MEADOW).read_bytes()[:100_000])
+    return folder
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """Give the renderer that the services of a test share."""
+    return Gate()
+
+
+@pytest.fixture
+def service_of(folder: Path, tmp_path: Path, gate: Gate) -> Iterator[ServiceOf]:
+    """Give a function that starts a service over that folder."""
+    services: list[Service] = []
+
+    def start(renderer: Any = None, *, variants: Path | None = None, queue: int = 50) -> Service:
+        store = FolderStore(variants or tmp_path / "variants")
+        service = Service(
+            FolderStore(folder),
+            Variants(store, max_bytes=10**9),
+            renderer or gate,
+            LIMITS,
+            queue=queue,
+        )
+        services.append(service)
+        service.start()
+        return service
+
+    yield start
+    for service in services:
+        service.close()
+
+
+@pytest.fixture
+def service(service_of: ServiceOf) -> Service:
+    """Give one service."""
+    return service_of()
+
+
+def soon() -> float:
+    return time.monotonic() + 20
+
+
+def located(service: Service, key: str = MEADOW, accept: str = "", **arguments: Any) -> Located:
+    return service.locate(Match(key, Transform.of(**(arguments or {"w": 64}))), accept)
+
+
+def change(path: Path, source: Path) -> None:
+    """Replace a photograph as a careful program does."""
+    shutil.copy(source, path.with_suffix(".new"))
+    path.with_suffix(".new").rename(path)
+
+
+# The whole way
+
+
+@pytest.fixture(params=["in this process", "in a pool"])
+def any_service(request: pytest.FixtureRequest, service_of: ServiceOf) -> Service:
+    """Give a service with each kind of renderer in turn."""
+    if request.param == "in a pool":
+        return service_of(Pool(LIMITS, Workers(processes=1)))
+    return service_of()
+
+
+def test_a_picture_is_made_once_and_then_found(any_service: Service) -> None:
+    wanted = located(any_service, w=64, format="webp")
+    assert any_service.lookup(wanted) is None
+    flight, collapsed = any_service.submit(wanted, deadline=soon())
+    made = flight.result(20)
+    assert (made.mime, made.cached, made.stored, collapsed) == ("image/webp", False, True, False)
+    assert made.data[8:12] == b"WEBP"
+    assert list(made.timings.stages) == ["lookup", "fetch", "decode", "encode", "store"]
+
+    found = any_service.lookup(wanted)
+    assert found is not None
+    assert (found.data, found.mime) == (made.data, made.mime)
+    assert found.made == pytest.approx(made.made, abs=0.01)
+    assert (found.cached, found.stored) == (True, True)
+
+
+def test_a_function_makes_a_picture_before_it_answers(any_service: Service) -> None:
+    answer = any_service.make(located(any_service), deadline=soon())
+    assert answer.stored
+    assert any_service.make(located(any_service), deadline=soon()).cached
+
+
+@pytest.mark.parametrize(
+    ("key", "error"), [("text.jpg", UnsupportedFormat), ("cut.jpg", SourceDamaged)]
+)
+def test_a_wrong_image_is_a_typed_error(
+    any_service: Service, key: str, error: type[SafelightError]
+) -> None:
+    with pytest.raises(error):
+        any_service.make(located(any_service, key), deadline=soon())
+    flight, _ = any_service.submit(located(any_service, key), deadline=soon())
+    with pytest.raises(error):
+        flight.result(20)
+
+
+def test_a_source_is_described(any_service: Service, folder: Path) -> None:
+    info = any_service.submit_info("exif-6.jpg", deadline=soon()).result(20)
+    assert (info.key, info.size) == ("exif-6.jpg", (folder / "exif-6.jpg").stat().st_size)
+    assert (info.header.width, info.header.height, info.header.shown) == (450, 600, (600, 450))
+    for key, error in (("text.jpg", UnsupportedFormat), ("nothing.jpg", NotFound)):
+        with pytest.raises(error):
+            any_service.info(key, deadline=soon())
+
+
+# Locating
+
+
+def test_a_missing_source_is_not_found_before_any_work(service: Service, gate: Gate) -> None:
+    for key in ("nothing.jpg", "../photos/" + MEADOW, ""):
+        with pytest.raises(NotFound):
+            located(service, key)
+    assert gate.renders == 0
+
+
+def test_a_box_that_no_source_fits_is_refused_before_any_work(service: Service) -> None:
+    with pytest.raises(OutputTooLarge):
+        located(service, w=9_000)
+    with pytest.raises(OutputTooLarge):
+        located(service, "nothing.jpg", w=9_000)
+
+
+def test_only_auto_looks_at_what_the_viewer_accepts(service: Service) -> None:
+    plain = located(service, accept="image/avif", w=64)
+    assert not plain.depends_on_accept
+    assert plain.variant == located(service, accept="image/webp", w=64).variant
+    for accept, format in (("image/avif", "avif"), ("image/webp", "webp"), ("", "auto")):
+        wanted = located(service, accept=accept, w=64, format="auto")
+        assert (wanted.transform["format"], wanted.depends_on_accept) == (format, True)
+
+
+def test_a_format_that_this_build_cannot_write_is_not_chosen(service: Service) -> None:
+    service.capabilities = service.capabilities | {"writes": ["jpeg", "png"]}
+    assert located(service, accept="image/avif", format="auto").transform["format"] == "auto"
+
+
+# Once for all who ask
+
+
+def test_many_who_ask_at_once_share_one_render(service: Service, gate: Gate) -> None:
+    gate.open.clear()
+    wanted = located(service)
+    flights = [service.submit(wanted, deadline=soon()) for _ in range(50)]
+    gate.open.set()
+    answers = {id(flight.result(20)) for flight, _ in flights}
+    assert len(answers) == 1
+    assert [collapsed for _, collapsed in flights] == [False] + [True] * 49
+    assert gate.renders == 1
+
+
+def test_two_processes_share_one_render(service_of: ServiceOf, gate: Gate) -> None:
+    one, other = service_of(), service_of()
+    gate.open.clear()
+    first, _ = one.submit(located(one), deadline=soon())
+    wait_for(lambda: gate.renders)
+    second, _ = other.submit(located(other), deadline=soon())
+    gate.open.set()
+    assert first.result(20).data == second.result(20).data
+    assert second.result().cached
+    assert gate.renders == 1
+
+
+def test_a_picture_that_another_process_does_not_finish_ends_in_busy(
+    service_of: ServiceOf, gate: Gate
+) -> None:
+    one, other = service_of(), service_of()
+    gate.open.clear()
+    flight, _ = one.submit(located(one), deadline=soon())
+    wait_for(lambda: gate.renders)
+    with pytest.raises(Busy, match="another process"):
+        other.make(located(other), deadline=time.monotonic() + 0.1)
+    gate.open.set()
+    flight.result(20)
+
+
+def test_two_pictures_are_two_renders(service: Service, gate: Gate) -> None:
+    flights = [service.submit(located(service, w=w), deadline=soon())[0] for w in (60, 61)]
+    assert len({flight.result(20).data for flight in flights}) == 2
+    assert gate.renders == 2
+
+
+# A source that changes
+
+
+def test_a_changed_source_is_never_served_old(service: Service, folder: Path) -> None:
+    old = service.make(located(service), deadline=soon())
+    change(folder / MEADOW, folder / "exif-6.jpg")
+    assert service.lookup(located(service)) is None
+    new = service.make(located(service), deadline=soon())
+    assert new.data != old.data
+    assert new.located.variant != old.located.variant
+
+
+def test_a_source_that_is_written_to_while_it_is_rendered_is_rendered_again(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    asked = located(service)
+
+    def once() -> None:
+        gate.meanwhile = lambda: None
+        (folder / MEADOW).write_bytes((folder / "exif-6.jpg").read_bytes())
+
+    gate.meanwhile = once
+    answer = service.make(asked, deadline=soon())
+    assert gate.renders == 2
+    assert answer.located.variant == located(service).variant != asked.variant
+    assert service.variants.lookup(asked.variant) is None
+
+
+def test_a_source_that_is_replaced_while_it_is_rendered_is_the_old_one_under_its_old_name(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    asked = located(service)
+    gate.meanwhile = lambda: change(folder / MEADOW, folder / "exif-6.jpg")
+    answer = service.make(asked, deadline=soon())
+    assert answer.located.variant == asked.variant
+    assert service.lookup(located(service)) is None
+
+
+def test_a_source_that_changed_between_the_look_and_the_work_is_located_again(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    asked = located(service)
+    change(folder / MEADOW, folder / "exif-6.jpg")
+    answer = service.make(asked, deadline=soon())
+    assert answer.located.variant == located(service).variant
+    assert gate.renders == 1
+    assert service.variants.lookup(asked.variant) is None
+
+
+def test_a_source_that_never_rests_is_told_to_try_again(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    gate.meanwhile = lambda: os.utime(folder / MEADOW, ns=(0, time.time_ns()))
+    with pytest.raises(SourceChanging):
+        service.make(located(service), deadline=soon())
+    assert gate.renders == 3
+    assert list(service.variants.store.list()) == []
+
+
+def test_a_source_that_is_removed_under_the_work_is_not_found(
+    service: Service, folder: Path
+) -> None:
+    asked = located(service)
+    (folder / MEADOW).unlink()
+    with pytest.raises(NotFound):
+        service.make(asked, deadline=soon())
+
+
+def test_a_changed_source_is_described_anew(service: Service, gate: Gate, folder: Path) -> None:
+    first = service.info(MEADOW, deadline=soon())
+    assert service.info(MEADOW, deadline=soon()) is first
+    assert gate.renders == 1
+    change(folder / MEADOW, folder / "exif-6.jpg")
+    assert service.info(MEADOW, deadline=soon()).header.orientation == 6
+
+
+# Failures
+
+
+def test_a_failure_is_remembered_and_another_version_is_tried_at_once(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
+    with pytest.raises(SourceDamaged) as first:
+        flight.result(20)
+    with pytest.raises(SourceDamaged) as again:
+        service.submit(located(service, "cut.jpg"), deadline=soon())
+    assert gate.renders == 1
+    assert again.value is not first.value
+    assert again.value.detail == first.value.detail
+
+    change(folder / "cut.jpg", folder / MEADOW)
+    flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
+    assert flight.result(20).mime == "image/jpeg"
+
+
+def test_a_remembered_failure_is_forgotten_after_its_time(
+    service: Service, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SourceDamaged, "cacheable_seconds", 0.05)
+    for renders in (1, 2):
+        flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
+        with pytest.raises(SourceDamaged):
+            flight.result(20)
+        assert gate.renders == renders
+        time.sleep(0.06)
+
+
+def test_a_passing_failure_is_not_remembered(service: Service, gate: Gate) -> None:
+    def fail() -> None:
+        gate.meanwhile = lambda: None
+        raise Busy("not now")
+
+    gate.meanwhile = fail
+    flight, _ = service.submit(located(service), deadline=soon())
+    with pytest.raises(Busy):
+        flight.result(20)
+    flight, _ = service.submit(located(service), deadline=soon())
+    assert flight.result(20).stored
+
+
+def test_a_full_queue_refuses_and_tells_when_to_come_back(
+    service_of: ServiceOf, gate: Gate
+) -> None:
+    service = service_of(queue=2)
+    service.make(located(service, w=50), deadline=soon())
+    gate.open.clear()
+    flights = [service.submit(located(service, w=w), deadline=soon())[0] for w in (60, 61)]
+    with pytest.raises(Busy) as refused:
+        service.submit(located(service, w=62), deadline=soon())
+    assert refused.value.retry_after_seconds is not None
+    assert refused.value.retry_after_seconds >= 1
+    with opened_bytes(b"x", version="1") as body, pytest.raises(Busy):
+        service.submit_upload(body, Transform.of(w=10), deadline=soon())
+    # Who asks for what is already being made only waits for it; what is stored or known is there.
+    assert service.submit(located(service, w=60), deadline=soon())[1] is True
+    assert service.lookup(located(service, w=50)) is not None
+    assert service.submit_info(MEADOW, deadline=soon()).result(20).header.width == 1280
+
+    gate.open.set()
+    for flight in flights:
+        flight.result(20)
+    wait_for(lambda: not service._flights)
+    assert service.submit(located(service, w=62), deadline=soon())[0].result(20).stored
+
+
+def test_work_that_could_not_be_done_in_time_is_refused(service: Service, gate: Gate) -> None:
+    service._seconds = 5.0
+    gate.open.clear()
+    flight, _ = service.submit(located(service, w=60), deadline=soon())
+    with pytest.raises(Busy):
+        service.submit(located(service, w=61), deadline=time.monotonic() + 1)
+    gate.open.set()
+    flight.result(20)
+
+
+def test_a_source_with_too_many_bytes_is_refused_before_it_is_read(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    with (folder / MEADOW).open("ab") as file:
+        file.truncate(LIMITS.source_bytes + 1)
+    with pytest.raises(SourceTooLarge):
+        service.make(located(service), deadline=soon())
+    with pytest.raises(SourceTooLarge):
+        service.info(MEADOW, deadline=soon())
+    assert gate.renders == 0
+
+
+def test_a_store_that_cannot_be_written_still_answers(
+    service_of: ServiceOf, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    service = service_of(variants=tmp_path / "file" / "variants")
+    for _ in range(2):
+        assert service.lookup(located(service)) is None
+        flight, _ = service.submit(located(service), deadline=soon())
+        answer = flight.result(20)
+        assert (answer.mime, answer.cached, answer.stored) == ("image/jpeg", False, False)
+        wait_for(lambda: not service._flights)
+    assert "answered without storing" in caplog.text
+
+
+def test_a_broken_variant_is_made_again(service: Service, gate: Gate, tmp_path: Path) -> None:
+    wanted = located(service)
+    whole = service.make(wanted, deadline=soon())
+    (tmp_path / "variants" / wanted.variant.path).write_bytes(whole.data[:-1])
+    assert service.lookup(wanted) is None
+    assert service.make(wanted, deadline=soon()).data == whole.data
+    assert gate.renders == 2
+
+
+# Uploads, samples, readiness
+
+
+def test_an_upload_is_rendered_and_not_stored(service: Service, folder: Path) -> None:
+    with opened_bytes((folder / MEADOW).read_bytes(), version="upload") as body:
+        made = service.submit_upload(body, Transform.of(w=64), deadline=soon()).result(20)
+    assert (made.width, made.source_width) == (64, 1280)
+    assert list(service.variants.store.list()) == []
+    wait_for(lambda: not service._flights)
+
+
+def test_samples_are_what_can_be_read_and_is_not_hidden(service: Service, folder: Path) -> None:
+    (folder / ".hidden.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_bytes(b"")
+    (folder / "photo.heic").write_bytes(b"")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "UPPER.JPG").write_bytes(b"")
+    expected = ["alpha-graphic.png", "cut.jpg", "exif-6.jpg", MEADOW, "sub/UPPER.JPG", "text.jpg"]
+    assert service.samples(24) == expected
+    assert len(service.samples(2)) == 2
+    assert service.samples(2) == sorted(service.samples(2))
+
+
+def test_readiness_names_what_is_missing(service: Service, folder: Path) -> None:
+    assert service.check() == {}
+    folder.rename(folder.with_name("gone"))
+    service.capabilities = {}
+    assert sorted(service.check()) == ["source", "workers"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from typing import Any, cast
 
 import pyvips
 
 from safelight import formats, svg
-from safelight.errors import SourceDamaged, SourceTooLarge, UnsupportedFormat
+from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
+from safelight.errors import SourceDamaged, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
 from safelight.limits import cropped_size, fit_arguments
@@ -22,8 +21,6 @@ from safelight.transform import Transform
 RESIDUAL_SCALE = 1.4
 # librsvg refuses to draw on a larger canvas.
 _SVG_CANVAS = 32_000
-# Text in a PNG's header, inflated, in bytes: each costs four times its size in memory.
-_MAX_PNG_TEXT = 4_000_000
 _SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
 
 
@@ -41,7 +38,9 @@ def probe(data: bytes) -> Header:
     if format.name == "svg":
         return _svg_header(data)
     if format.name == "png":
-        _check_png_texts(data)
+        check_png_texts(data)
+    elif format.name == "tiff":
+        check_tiff_colours(data)
     image = _load(data, format)
     # Counting reads the whole file: 1 ms a megabyte, so only where it can matter.
     scans = data.count(b"\xff\xda") if _field(image, "jpeg-multiscan", 0) else 1
@@ -81,39 +80,6 @@ def _svg_header(data: bytes) -> Header:
         alpha=True, palette=False, space="srgb", profile=None, buffered=False, coefficients=4,
         scans=1,
     )  # fmt: skip
-
-
-def _check_png_texts(data: bytes) -> None:
-    """Refuse texts that would inflate to much: libpng keeps them all before the first pixel.
-
-    Chunks as in the PNG specification, third edition, §5 and §11.3.3.
-    """
-    room, position = _MAX_PNG_TEXT, 8
-    while position + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if kind == b"IDAT":
-            return
-        room -= 12
-        if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            room -= _text_size(kind, data[position + 8 : position + 8 + length], room)
-        if room < 0:
-            raise SourceTooLarge(
-                f"the PNG holds over {_MAX_PNG_TEXT / 1e6:g} MB of text: save it without metadata"
-            )
-        position += 12 + length
-
-
-def _text_size(kind: bytes, body: bytes, room: int) -> int:
-    """Count the bytes of a text chunk, inflated; a little over ``room`` is the most."""
-    _, _, rest = body.partition(b"\0")
-    if kind == b"iTXt" and rest[:1] == b"\1":
-        rest = b"\0" + rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    elif kind != b"zTXt":
-        return len(body)
-    try:
-        return len(zlib.decompressobj().decompress(rest[1:], room + 1))
-    except zlib.error:
-        return len(body)
 
 
 def _recognised(data: bytes) -> Format:
@@ -175,7 +141,7 @@ def decode(data: bytes, header: Header, transform: Transform) -> Frame:
 def _load_scaled(data: bytes, header: Header, scale: float) -> pyvips.Image:
     format = formats.BY_NAME[header.format]
     if header.format == "jpeg":
-        return _load(data, format, shrink=_jpeg_shrink(scale))
+        return _load(data, format, shrink=_jpeg_shrink(scale) if jpeg_scales(data) else 1)
     if header.format == "webp" and scale * RESIDUAL_SCALE < 1:
         return _load(data, format, scale=scale * RESIDUAL_SCALE)
     if header.format == "svg":
@@ -225,7 +191,11 @@ def _by_profile(image: pyvips.Image, *, grey: bool) -> pyvips.Image:
         if grey:
             return image.icc_import(embedded=True)
         fallback = {"input_profile": "cmyk"} if cmyk else {}
-        return cast("pyvips.Image", image.icc_transform("srgb", embedded=True, depth=8, **fallback))
+        # Black as black, as in browsers, though no printer's ink is quite that dark.
+        transformed = image.icc_transform(
+            "srgb", embedded=True, depth=8, black_point_compensation=True, **fallback
+        )
+        return cast("pyvips.Image", transformed)
     except pyvips.Error:
         # A profile that does not fit the image or is broken says nothing about its colours:
         # they are shown as viewers show them, as if there were none.

@@ -1,5 +1,4 @@
 import json
-import random
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from safelight.formats import BY_MIME, BY_NAME, FORMATS, WRITABLE, Format, by_su
 ROBUSTNESS = Path(__file__).parent / "data" / "robustness"
 # Real images whose format has no row: they are no image here.
 UNKNOWN = {".ppm", ".pbm", ".xpm"}
-CHECKED_TO_THE_END = ("jpeg", "png", "webp", "gif", "avif")
 
 
 @cache
@@ -30,12 +28,6 @@ def content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def ending(name: str) -> list[Path]:
-    """List the images of a format whose end can be seen: the last box of an AVIF may be open."""
-    rows = [(path, format) for path, format in real().items() if format and format.name == name]
-    return [path for path, format in rows if not format.complete(content(path) + b"x")]
-
-
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
 def test_a_real_image_is_recognised_by_its_first_bytes(path: Path) -> None:
     expected = real()[path]
@@ -50,39 +42,11 @@ def test_64_bytes_are_enough_but_for_svg(path: Path) -> None:
         assert sniff(content(path)[:64]) is expected
 
 
-@pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
-def test_a_whole_image_is_complete(path: Path) -> None:
-    format = real()[path]
-    assert format is None or format.complete(content(path))
-
-
-def test_the_photographs_are_recognised_and_complete(photos: Path) -> None:
+def test_the_photographs_are_recognised(photos: Path) -> None:
     paths = sorted(photos.glob("*.jpg"))
     assert paths
     for path in paths:
         assert sniff(content(path)[:64]) is BY_NAME["jpeg"]
-        assert BY_NAME["jpeg"].complete(content(path))
-
-
-@pytest.mark.parametrize("name", CHECKED_TO_THE_END)
-def test_an_image_that_is_cut_off_anywhere_is_not_complete(name: str) -> None:
-    chance = random.Random(name)
-    paths = ending(name)
-    assert len(paths) >= 5
-    for path in paths:
-        whole = content(path)
-        # A thumbnail or a frame may end inside, exactly like the file: such a cut cannot be seen.
-        ends = {"jpeg": b"\xff\xd9", "gif": b";"}.get(name)
-        for _ in range(40):
-            part = whole[: chance.randrange(12, len(whole))]
-            if ends is None or not part.endswith(ends):
-                assert not BY_NAME[name].complete(part), (path.name, len(part), len(whole))
-
-
-@pytest.mark.parametrize("name", CHECKED_TO_THE_END)
-def test_one_byte_less_is_not_complete(name: str) -> None:
-    for path in ending(name):
-        assert not BY_NAME[name].complete(content(path)[:-1]), path.name
 
 
 @pytest.mark.parametrize(
@@ -96,12 +60,11 @@ def test_one_byte_less_is_not_complete(name: str) -> None:
         ("gen__riff_wrong_size.webp", "webp"),
     ],
 )
-def test_a_damaged_file_is_recognised_and_not_complete(name: str, expected: str) -> None:
+def test_a_damaged_file_is_still_recognised(name: str, expected: str) -> None:
     whole = content(ROBUSTNESS / "corrupt" / name)
     format = sniff(whole[:1_024])
     assert format is not None
     assert format.name == expected
-    assert not format.complete(whole)
 
 
 @pytest.mark.parametrize(
@@ -111,34 +74,9 @@ def test_what_only_has_the_name_of_an_image_is_none(name: str) -> None:
     assert sniff(content(ROBUSTNESS / "corrupt" / name)[:1_024]) is None
 
 
-def boxes(*sizes: int, long: bool = False) -> bytes:
-    """Build boxes of an ISO base media file; a size of 0 reaches to the end."""
-    data = b""
-    for size in sizes:
-        if long:
-            data += b"\0\0\0\1mdat" + (size + 16).to_bytes(8, "big") + bytes(size)
-        else:
-            data += (size + 8).to_bytes(4, "big") + b"mdat" + bytes(size)
-    return data
-
-
-def test_boxes_are_followed_to_the_end() -> None:
-    complete = BY_NAME["avif"].complete
-    for whole in (boxes(0), boxes(5, 0, 70), boxes(9, 3, long=True)):
-        assert complete(whole)
-        assert not complete(whole + b"x")
-        assert not complete(whole[:-1])
-    assert complete(boxes(5) + b"\0\0\0\0mdat" + bytes(9)), "the last box may be open"
-    assert not complete(b"\0\0\0\7mdat")
-    assert not complete(b"\0\0\0\1mdat" + (15).to_bytes(8, "big"))
-    assert not complete(b"\0\0\0\1mdat" + b"\xff" * 8)
-    assert not complete(boxes(5)[:4])
-
-
 @given(st.binary(max_size=200), st.sampled_from(FORMATS))
 def test_any_bytes_can_be_asked_about(data: bytes, format: Format) -> None:
     assert format.matches(data) in (True, False)
-    assert format.complete(data) in (True, False)
     assert sniff(data) in (None, *FORMATS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -18,7 +19,7 @@ from safelight.errors import SafelightError, SettingError
 from safelight.limits import Limits
 from safelight.operations import PARAMETERS
 from safelight.service import Service
-from safelight.storage import open_store
+from safelight.storage import Store, open_store
 from safelight.transform import Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
@@ -29,6 +30,9 @@ _ENVIRONMENT = "SAFELIGHT_"
 # First segments of addresses that mean something else than a preset.
 RESERVED = frozenset(
     (*DIALECTS, "info", "static", "healthz", "readyz", "resize", "metrics", "original", "events")
+)
+_PARAMETER_NAMES = frozenset(
+    name for parameter in PARAMETERS.values() for name in (parameter.name, *parameter.kind.aliases)
 )
 _SIZES = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -114,6 +118,7 @@ def load(
     SettingError with the setting's name, what is wrong with it, and an example.
     """
     given = _from_file(file)
+    _refuse_unknown(given)
     for section, name, value in _from_environment(environment):
         given.setdefault(section, {})[name] = value
     for section, values in (overrides or {}).items():
@@ -129,7 +134,7 @@ def _from_file(file: Path | None) -> dict[str, Any]:
     if file is None and not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -176,10 +181,32 @@ def _convert(given: Mapping[str, Any]) -> Settings:
         else values
         for section, values in given.items()
     }
+    for name, text in plain.get("presets", {}).items():
+        if not isinstance(text, str):
+            raise SettingError(f'presets.{name}: no transform (example: {name} = "w=300,h=300")')
     try:
-        return msgspec.convert(plain, Settings, strict=False)
+        settings = msgspec.convert(plain, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(_explained(str(error))) from error
+    _refuse_impossible(settings)
+    return settings
+
+
+def _refuse_impossible(settings: Settings) -> None:
+    """Refuse numbers that no size, count or time can be."""
+    for section in ("limits", "workers", "server"):
+        values = getattr(settings, section)
+        for setting in fields(values):
+            value = getattr(values, setting.name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                continue
+            if not math.isfinite(value) or value < 0 or (value == 0 and setting.default != 0):
+                name = f"{section}.{setting.name}"
+                least = "from 0" if setting.default == 0 else "above 0"
+                raise SettingError(
+                    f"{name}: expected a number {least}, got {value:g} "
+                    f"(example: {setting.name} = {_toml(setting.default)})"
+                )
 
 
 def _as_bytes(name: str, value: Any) -> Any:
@@ -196,7 +223,11 @@ def _explained(message: str) -> str:
     fault, _, path = message.partition(" - at `$.")
     name = path.rstrip("`")
     section, _, setting = name.partition(".")
-    default = getattr(getattr(Settings(), section, None), setting, None)
+    values = getattr(Settings(), section, None)
+    default = getattr(values, setting, None)
+    hint = typing.get_type_hints(type(values)).get(setting)
+    if typing.get_origin(hint) is typing.Literal:
+        fault += f", expected {', '.join(typing.get_args(hint))}"
     example = f" (example: {setting} = {_toml(default)})" if default is not None else ""
     return f"{name}: {fault[:1].lower()}{fault[1:]}{example}"
 
@@ -210,9 +241,14 @@ def grammar(settings: Settings) -> Grammar:
     presets: dict[str, Transform] = {}
     for name, text in settings.presets.items():
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
-            raise SettingError(f"presets.{name}: a name has only a-z, 0-9, _ and -")
-        if name in RESERVED or name in PARAMETERS or bare_size(name):
-            raise SettingError(f"presets.{name}: the name means something else; choose another")
+            raise SettingError(
+                f"presets.{name}: a name has only a-z, 0-9, _ and - (example: thumb-300)"
+            )
+        if name in RESERVED or name in _PARAMETER_NAMES or bare_size(name):
+            raise SettingError(
+                f"presets.{name}: the name means something else in an address; "
+                f"choose another (example: my-{name})"
+            )
         presets[name] = _transform(f"presets.{name}", text)
     return Grammar(presets, _transform("request.defaults", settings.request.defaults))
 
@@ -234,12 +270,19 @@ def build(
     """
     renderer = renderer or Pool(settings.limits, settings.workers)
     variants = Variants(
-        open_store(settings.variants.url, base=base), max_bytes=settings.variants.max_bytes
+        _store("variants.url", settings.variants.url, base), max_bytes=settings.variants.max_bytes
     )
     return Service(
-        open_store(settings.source.url, base=base),
+        _store("source.url", settings.source.url, base),
         variants,
         renderer,
         settings.limits,
         queue=settings.server.queue,
     )
+
+
+def _store(name: str, url: str, base: Path | None) -> Store:
+    try:
+        return open_store(url, base=base)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error.detail}") from error

@@ -48,17 +48,17 @@ def _weight(parameters: list[str]) -> float | None:
 
 
 @lru_cache(maxsize=512)
-def modern_format(accept: str) -> str | None:
+def modern_format(accept: str, writable: tuple[str, ...] = MODERN) -> str | None:
     """Choose the best modern format that an Accept header names, None for JPEG or PNG.
 
-    A format counts only when it is named itself with a weight above zero, and is not wanted less
-    than the older ones.
+    ``writable``: the formats that can be had. One counts only when it is named itself with a
+    weight above zero, and is not wanted less than the older ones.
     """
     ranges = accepted(accept)
     older = next((ranges[r] for r in (_FALLBACK, "image/*", "*/*") if r in ranges), 0.0)
-    best = max(MODERN, key=lambda name: ranges.get(BY_NAME[name].mime, 0.0))
-    weight = ranges.get(BY_NAME[best].mime, 0.0)
-    return best if weight > 0 and weight >= older else None
+    weights = {name: ranges.get(BY_NAME[name].mime, 0.0) for name in MODERN if name in writable}
+    best = max(weights, key=lambda name: weights[name], default=None)
+    return best if best and weights[best] > 0 and weights[best] >= older else None
 
 
 def matches(if_none_match: str, etag: str) -> bool:

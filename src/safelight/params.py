@@ -258,5 +258,8 @@ class Box:
 
 
 def half_up(value: float) -> int:
-    """Round to the nearest whole number, halves up, as a viewer would expect of 2.5 px."""
-    return math.floor(value + 0.5)
+    """Round to the nearest whole number, halves up, as a viewer would expect of 2.5 px.
+
+    A half that floating point has made a hair less (25 x 0.58) still counts as one.
+    """
+    return math.floor(value + 0.5 + 1e-9)

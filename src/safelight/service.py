@@ -113,7 +113,8 @@ class Service:
         self.limits.check_wish(match.transform)
         negotiable = match.transform["format"] == "auto"
         transform = match.transform
-        if negotiable and (modern := modern_format(accept)) in self.capabilities.get("writes", ()):
+        writable = tuple(self.capabilities.get("writes", ()))
+        if negotiable and (modern := modern_format(accept, writable)):
             transform = transform.changed(format=modern)
         version = self.sources.head(match.key).version
         return self._located(match.key, version, transform, negotiable=negotiable)

@@ -200,11 +200,11 @@ def _refuse_impossible(settings: Settings) -> None:
             value = getattr(values, setting.name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            if not math.isfinite(value) or value < 0 or (value == 0 and setting.default != 0):
-                name = f"{section}.{setting.name}"
-                least = "from 0" if setting.default == 0 else "above 0"
+            nothing = setting.default == 0 or section == "server"
+            if not math.isfinite(value) or value < 0 or (value == 0 and not nothing):
+                least = "from 0" if nothing else "above 0"
                 raise SettingError(
-                    f"{name}: expected a number {least}, got {value:g} "
+                    f"{section}.{setting.name}: expected a number {least}, got {value:g} "
                     f"(example: {setting.name} = {_toml(setting.default)})"
                 )
 

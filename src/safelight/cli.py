@@ -51,23 +51,29 @@ def _plainly(command: _Command) -> _Command:
     return cast("_Command", wrapped)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90})
+# \b keeps the lines of a paragraph apart.
+_HELP = """Resize images on request, on upload, or from the command line.
+
+\b
+safelight serve ./photos             serve a folder at http://127.0.0.1:8000/
+safelight render a.jpg 800x600 b.webp
+safelight url cats/tabby.jpg w=800,format=auto
+
+Settings come from safelight.toml in the working directory, then from SAFELIGHT_… variables
+(SAFELIGHT_SERVER_PORT=9000), then from options. A transform is a size (800x600, 800x, x600),
+name=value pairs, or a preset, separated by commas: 800x600,format=webp,quality=70.
+"""
+
+
+@click.group(
+    help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90}
+)
 @click.version_option(__version__, prog_name="safelight")
 def main() -> None:
-    r"""Resize images on request, on upload, or from the command line.
-
-    \b
-    safelight serve ./photos             serve a folder at http://127.0.0.1:8000/
-    safelight render a.jpg 800x600 b.webp
-    safelight url cats/tabby.jpg w=800,format=auto
-
-    Settings come from safelight.toml in the working directory, then from SAFELIGHT_… variables
-    (SAFELIGHT_SERVER_PORT=9000), then from options. A transform is a size (800x600, 800x, x600),
-    name=value pairs, or a preset, separated by commas: 800x600,format=webp,quality=70.
-    """
+    """Run the command line."""
 
 
-@main.command()
+@main.command(short_help="Serve a folder of images until Ctrl-C.")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @click.option("--host", help="Address to listen on [127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on, 0 for any free one [8000].")
@@ -172,6 +178,9 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
     engine = InProcess(settings.limits, threads=1 if len(paths) > 1 else None)
     engine.start()
     folder = len(paths) > 1 or target.endswith("/") or Path(target).is_dir()
+    if len(paths) > 1 and (target == "-" or (by_suffix(target) and not Path(target).is_dir())):
+        raise SettingError(f"{target}: several images need a folder, such as out/")
+    written: dict[Path, str] = {}
     if target != "-" and not folder and (format := by_suffix(target)) and not wanted["format"]:
         if format.saver is None:
             raise SettingError(f"{target}: {format.name} cannot be written")
@@ -181,7 +190,8 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
         try:
             with _opened(path) as source:
                 made = engine.render(source, wanted, deadline=time.monotonic() + 3_600)
-            return _write(path, target, made, folder=folder), None
+            _write(made, _file(path, target, made, written) if folder else target)
+            return path, None
         except (SafelightError, OSError) as error:
             return path, _reason(error)
 
@@ -214,11 +224,15 @@ def _expanded(sources: tuple[str, ...]) -> list[str]:
     for source in sources:
         if not glob.has_magic(source) or Path(source).exists():
             paths.append(source)
-        elif found := sorted(glob.glob(source, recursive=True)):  # noqa: PTH207 - may be absolute
+        elif found := [path for path in _matching(source) if not Path(path).is_dir()]:
             paths.extend(found)
         else:
             raise SettingError(f"{source}: no file matches")
-    return paths
+    return list(dict.fromkeys(paths))
+
+
+def _matching(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - may be absolute
 
 
 def _opened(path: str) -> Opened:
@@ -227,17 +241,24 @@ def _opened(path: str) -> Opened:
     return Opened(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
-def _write(path: str, target: str, made: Rendering, *, folder: bool) -> str:
+def _file(path: str, folder: str, made: Rendering, written: dict[Path, str]) -> str:
+    """Name the file for a source in a folder. Raises SettingError when another has the name."""
+    suffix = BY_MIME[made.mime].suffixes[0]
+    file = Path(folder) / f"{Path(path).stem if path != '-' else 'stdin'}.{suffix}"
+    first = written.setdefault(file, path)
+    if first != path:
+        raise SettingError(f"{file} is already the picture of {first}: choose another folder")
+    return str(file)
+
+
+def _write(made: Rendering, target: str) -> None:
     if target == "-":
         sys.stdout.buffer.write(made.data)
         sys.stdout.buffer.flush()
-        return "-"
-    suffix = BY_MIME[made.mime].suffixes[0]
-    name = f"{Path(path).stem if path != '-' else 'stdin'}.{suffix}"
-    file = Path(target) / name if folder else Path(target)
+        return
+    file = Path(target)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(made.data)
-    return str(file)
 
 
 @main.command()

@@ -16,6 +16,7 @@ from safelight.errors import StoreUnavailable
 from safelight.storage import FolderStore, Store, open_store
 from safelight.storage.store import is_plain_key
 from safelight.variants import EPOCH, VariantKey, Variants, prefix
+from tests.support.serving import wait_for
 
 PICTURE = bytes(range(256)) * 40
 
@@ -408,8 +409,18 @@ def test_publishing_past_the_bound_sweeps_by_itself(folder: FolderStore) -> None
     variants = Variants(folder, max_bytes=5 * len(PICTURE))
     for number in range(30):
         publish(variants, f"{number}.jpg")
-    deadline = time.monotonic() + 10
-    while sum(entry.size for entry in folder.list()) > 5 * len(PICTURE):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: sum(entry.size for entry in folder.list()) <= 5 * len(PICTURE))
     assert stored(folder)
+
+
+def test_a_sweep_that_cannot_remove_anything_ends(
+    folder: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(key: str) -> None:
+        raise StoreUnavailable("the store cannot be written")
+
+    variants = Variants(folder, max_bytes=1)
+    monkeypatch.setattr(folder, "delete", refuse)
+    publish(variants, "cat.jpg")
+    wait_for(lambda: not variants._sweeping)
+    assert len(stored(folder)) == 1

@@ -70,7 +70,9 @@ class Variants:
         self._epoch = epoch
         self._lock = threading.Lock()
         self._verified: OrderedDict[str, tuple[str, str, float]] = OrderedDict()
+        # Counted by the last sweep, and written since.
         self._bytes: int | None = None
+        self._new = 0
         self._sweeping = False
 
     def key(self, source: str, version: str, canonical: str) -> VariantKey:
@@ -187,40 +189,44 @@ class Variants:
     def _grown(self, size: int) -> None:
         """Count what was written, and sweep in the background when it is too much."""
         with self._lock:
-            if self._bytes is not None:
-                self._bytes += size
-            full = self._bytes is None or self._bytes > self._max_bytes
-            if not full or self._sweeping:
+            self._new += size
+            if self._sweeping or self._fits():
                 return
             self._sweeping = True
-        threading.Thread(target=self.sweep, name="safelight-sweep", daemon=True).start()
+        threading.Thread(target=self._sweep_until, name="safelight-sweep", daemon=True).start()
+
+    def _fits(self) -> bool:
+        return self._bytes is not None and self._bytes + self._new <= self._max_bytes
+
+    def _sweep_until(self) -> None:
+        """Sweep until the bound holds, whatever is written meanwhile, or nothing can be removed."""
+        while self._sweeping:
+            removed = 0
+            try:
+                removed = self.sweep()
+            finally:
+                with self._lock:
+                    self._sweeping = removed > 0 and not self._fits()
 
     def sweep(self) -> int:
-        """Remove the least recently used variants beyond the size bound; returns how many.
-
-        What killed processes have left is removed too.
-        """
+        """Remove the least recently used variants beyond the size bound; returns how many."""
+        with self._lock:
+            self._new = 0
+        entries = list(_listed(self.store, ""))
+        total = sum(entry.size for entry in entries)
         removed = 0
-        total = None
-        try:
-            long_ago = time.time() - _ABANDONED_SECONDS
-            self.store.tidy(long_ago)
-            for lease in self.store.list(_LEASES):
-                if lease.used < long_ago:
-                    self._drop(lease.key)
-            entries = list(_listed(self.store, ""))
-            total = sum(entry.size for entry in entries)
-            if total > self._max_bytes:
-                for entry in sorted(entries, key=lambda entry: entry.used):
-                    if total <= self._max_bytes * _SWEPT_TO:
-                        break
-                    self._drop(entry.key)
-                    total -= entry.size
-                    removed += 1
-        finally:
-            with self._lock:
-                self._bytes = total
-                self._sweeping = False
+        if total > self._max_bytes:
+            for entry in sorted(entries, key=lambda entry: entry.used):
+                if total <= self._max_bytes * _SWEPT_TO:
+                    break
+                try:
+                    self.store.delete(entry.key)
+                except StoreUnavailable:
+                    break
+                total -= entry.size
+                removed += 1
+        with self._lock:
+            self._bytes = total
         return removed
 
 

@@ -1,16 +1,11 @@
 """One request from a meaning to a picture, without HTTP and without a network."""
 
 import os
-import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from safelight.dialects import Match
 from safelight.errors import (
     Busy,
     NotFound,
@@ -18,114 +13,14 @@ from safelight.errors import (
     SafelightError,
     SourceChanging,
     SourceDamaged,
-    SourceTooLarge,
     UnsupportedFormat,
 )
-from safelight.limits import Limits
-from safelight.picture import Header, Rendering
-from safelight.service import Located, Service
-from safelight.storage import FolderStore, Opened, opened_bytes
+from safelight.service import Service
+from safelight.storage import opened_bytes
 from safelight.transform import Transform
-from safelight.variants import Variants
-from safelight.workers.inprocess import InProcess
 from safelight.workers.pool import Pool, Workers
+from tests.support.services import LIMITS, MEADOW, Gate, ServiceOf, change, located, soon
 from tests.support.serving import wait_for
-
-LIMITS = Limits(source_bytes=4_000_000)
-MEADOW = "photo-1mp.jpg"
-
-
-class Gate:
-    """A real renderer that counts, and that can be made to wait or to disturb."""
-
-    def __init__(self) -> None:
-        self.inside = InProcess(LIMITS, threads=1)
-        self.slots = 1
-        self.renders = 0
-        self.open = threading.Event()
-        self.open.set()
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def start(self) -> dict[str, Any]:
-        return self.inside.start()
-
-    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
-        self.renders += 1
-        assert self.open.wait(20)
-        self.meanwhile()
-        return self.inside.render(source, transform, deadline=deadline)
-
-    def probe(self, source: Opened, *, deadline: float) -> Header:
-        self.renders += 1
-        return self.inside.probe(source, deadline=deadline)
-
-    def close(self) -> None:
-        self.inside.close()
-
-
-ServiceOf = Callable[..., Service]
-
-
-@pytest.fixture
-def folder(data: Path, tmp_path: Path) -> Path:
-    """Give a folder of photographs that may be changed."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in (MEADOW, "exif-6.jpg", "alpha-graphic.png"):
-        shutil.copy(data / "photos" / name, folder / name)
-    (folder / "text.jpg").write_text("no image")
-    (folder / "cut.jpg").write_bytes((folder / MEADOW).read_bytes()[:100_000])
-    return folder
-
-
-@pytest.fixture
-def gate() -> Gate:
-    """Give the renderer that the services of a test share."""
-    return Gate()
-
-
-@pytest.fixture
-def service_of(folder: Path, tmp_path: Path, gate: Gate) -> Iterator[ServiceOf]:
-    """Give a function that starts a service over that folder."""
-    services: list[Service] = []
-
-    def start(renderer: Any = None, *, variants: Path | None = None, queue: int = 50) -> Service:
-        store = FolderStore(variants or tmp_path / "variants")
-        service = Service(
-            FolderStore(folder),
-            Variants(store, max_bytes=10**9),
-            renderer or gate,
-            LIMITS,
-            queue=queue,
-        )
-        services.append(service)
-        service.start()
-        return service
-
-    yield start
-    for service in services:
-        service.close()
-
-
-@pytest.fixture
-def service(service_of: ServiceOf) -> Service:
-    """Give one service."""
-    return service_of()
-
-
-def soon() -> float:
-    return time.monotonic() + 20
-
-
-def located(service: Service, key: str = MEADOW, accept: str = "", **arguments: Any) -> Located:
-    return service.locate(Match(key, Transform.of(**(arguments or {"w": 64}))), accept)
-
-
-def change(path: Path, source: Path) -> None:
-    """Replace a photograph as a careful program does."""
-    shutil.copy(source, path.with_suffix(".new"))
-    path.with_suffix(".new").rename(path)
-
 
 # The whole way
 
@@ -332,121 +227,6 @@ def test_a_changed_source_is_described_anew(service: Service, gate: Gate, folder
     assert gate.renders == 1
     change(folder / MEADOW, folder / "exif-6.jpg")
     assert service.info(MEADOW, deadline=soon()).header.orientation == 6
-
-
-# Failures
-
-
-def test_a_failure_is_remembered_and_another_version_is_tried_at_once(
-    service: Service, gate: Gate, folder: Path
-) -> None:
-    flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
-    with pytest.raises(SourceDamaged) as first:
-        flight.result(20)
-    with pytest.raises(SourceDamaged) as again:
-        service.submit(located(service, "cut.jpg"), deadline=soon())
-    assert gate.renders == 1
-    assert again.value is not first.value
-    assert again.value.detail == first.value.detail
-
-    change(folder / "cut.jpg", folder / MEADOW)
-    flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
-    assert flight.result(20).mime == "image/jpeg"
-
-
-def test_a_remembered_failure_is_forgotten_after_its_time(
-    service: Service, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(SourceDamaged, "cacheable_seconds", 0.05)
-    for renders in (1, 2):
-        flight, _ = service.submit(located(service, "cut.jpg"), deadline=soon())
-        with pytest.raises(SourceDamaged):
-            flight.result(20)
-        assert gate.renders == renders
-        time.sleep(0.06)
-
-
-def test_a_passing_failure_is_not_remembered(service: Service, gate: Gate) -> None:
-    def fail() -> None:
-        gate.meanwhile = lambda: None
-        raise Busy("not now")
-
-    gate.meanwhile = fail
-    flight, _ = service.submit(located(service), deadline=soon())
-    with pytest.raises(Busy):
-        flight.result(20)
-    flight, _ = service.submit(located(service), deadline=soon())
-    assert flight.result(20).stored
-
-
-def test_a_full_queue_refuses_and_tells_when_to_come_back(
-    service_of: ServiceOf, gate: Gate
-) -> None:
-    service = service_of(queue=2)
-    service.make(located(service, w=50), deadline=soon())
-    gate.open.clear()
-    flights = [service.submit(located(service, w=w), deadline=soon())[0] for w in (60, 61)]
-    with pytest.raises(Busy) as refused:
-        service.submit(located(service, w=62), deadline=soon())
-    assert refused.value.retry_after_seconds is not None
-    assert refused.value.retry_after_seconds >= 1
-    with opened_bytes(b"x", version="1") as body, pytest.raises(Busy):
-        service.submit_upload(body, Transform.of(w=10), deadline=soon())
-    # Who asks for what is already being made only waits for it; what is stored or known is there.
-    assert service.submit(located(service, w=60), deadline=soon())[1] is True
-    assert service.lookup(located(service, w=50)) is not None
-    assert service.submit_info(MEADOW, deadline=soon()).result(20).header.width == 1280
-
-    gate.open.set()
-    for flight in flights:
-        flight.result(20)
-    wait_for(lambda: not service._flights)
-    assert service.submit(located(service, w=62), deadline=soon())[0].result(20).stored
-
-
-def test_work_that_could_not_be_done_in_time_is_refused(service: Service, gate: Gate) -> None:
-    service._seconds = 5.0
-    gate.open.clear()
-    flight, _ = service.submit(located(service, w=60), deadline=soon())
-    with pytest.raises(Busy):
-        service.submit(located(service, w=61), deadline=time.monotonic() + 1)
-    gate.open.set()
-    flight.result(20)
-
-
-def test_a_source_with_too_many_bytes_is_refused_before_it_is_read(
-    service: Service, gate: Gate, folder: Path
-) -> None:
-    with (folder / MEADOW).open("ab") as file:
-        file.truncate(LIMITS.source_bytes + 1)
-    with pytest.raises(SourceTooLarge):
-        service.make(located(service), deadline=soon())
-    with pytest.raises(SourceTooLarge):
-        service.info(MEADOW, deadline=soon())
-    assert gate.renders == 0
-
-
-def test_a_store_that_cannot_be_written_still_answers(
-    service_of: ServiceOf, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    service = service_of(variants=tmp_path / "file" / "variants")
-    for _ in range(2):
-        assert service.lookup(located(service)) is None
-        flight, _ = service.submit(located(service), deadline=soon())
-        answer = flight.result(20)
-        assert (answer.mime, answer.cached, answer.stored) == ("image/jpeg", False, False)
-        wait_for(lambda: not service._flights)
-    assert "answered without storing" in caplog.text
-
-
-def test_a_broken_variant_is_made_again(service: Service, gate: Gate, tmp_path: Path) -> None:
-    wanted = located(service)
-    whole = service.make(wanted, deadline=soon())
-    (tmp_path / "variants" / wanted.variant.path).write_bytes(whole.data[:-1])
-    assert service.lookup(wanted) is None
-    assert service.make(wanted, deadline=soon()).data == whole.data
-    assert gate.renders == 2
 
 
 # Uploads, samples, readiness

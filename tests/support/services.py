@@ -1,0 +1,64 @@
+"""A real renderer that tests can count and hold up, and what they ask a service."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safelight.dialects import Match
+from safelight.limits import Limits
+from safelight.picture import Header, Rendering
+from safelight.service import Located, Service
+from safelight.storage import Opened
+from safelight.transform import Transform
+from safelight.workers.inprocess import InProcess
+
+LIMITS = Limits(source_bytes=4_000_000)
+MEADOW = "photo-1mp.jpg"
+
+
+class Gate:
+    """A real renderer that counts, and that can be made to wait or to disturb."""
+
+    def __init__(self) -> None:
+        self.inside = InProcess(LIMITS, threads=1)
+        self.slots = 1
+        self.renders = 0
+        self.open = threading.Event()
+        self.open.set()
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def start(self) -> dict[str, Any]:
+        return self.inside.start()
+
+    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+        self.renders += 1
+        assert self.open.wait(20)
+        self.meanwhile()
+        return self.inside.render(source, transform, deadline=deadline)
+
+    def probe(self, source: Opened, *, deadline: float) -> Header:
+        self.renders += 1
+        return self.inside.probe(source, deadline=deadline)
+
+    def close(self) -> None:
+        self.inside.close()
+
+
+ServiceOf = Callable[..., Service]
+
+
+def soon() -> float:
+    return time.monotonic() + 20
+
+
+def located(service: Service, key: str = MEADOW, accept: str = "", **arguments: Any) -> Located:
+    return service.locate(Match(key, Transform.of(**(arguments or {"w": 64}))), accept)
+
+
+def change(path: Path, source: Path) -> None:
+    """Replace a photograph as a careful program does."""
+    shutil.copy(source, path.with_suffix(".new"))
+    path.with_suffix(".new").rename(path)

@@ -250,6 +250,8 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Out of reach of Ctrl-C in a terminal, from its first moment.
+                process_group=0,
                 env=_environment(os.environ),
             )  # fmt: skip
             undone.pop_all()

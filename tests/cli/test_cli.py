@@ -1,0 +1,152 @@
+"""The command line: what each command prints, writes, refuses, and ends with."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from safelight import __version__
+from tests.support.commands import COMMANDS, MEADOW, command, refused, run
+from tests.support.serving import serving
+
+
+def test_help_reads_like_a_page_of_a_manual() -> None:
+    for arguments in (("--help",), ("-h",)):
+        page = run(*arguments).stdout
+        assert "\\b" not in page
+        assert "  safelight render a.jpg 800x600 b.webp\n" in page
+        assert "..." not in page.partition("Commands:")[2]
+        assert [
+            line.split()[0] for line in page.partition("Commands:\n")[2].splitlines()
+        ] == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_within_a_screen(name: str) -> None:
+    page = run(name, "--help").stdout
+    assert page.startswith(f"Usage: main {name}")
+    assert "-h, --help" in page
+    assert max(map(len, page.splitlines())) <= 90
+    options = page.partition("Options:")[2].splitlines()[1:]
+    assert all(len(line.split(maxsplit=2)) > 2 for line in options)
+
+
+def test_the_installed_command_is_this_one() -> None:
+    done = command("--version")
+    assert done.returncode == 0
+    assert done.stdout.decode() == f"safelight, version {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [("nothing",), ("serve", "--port", "http"), ("render", "a")])
+def test_a_wrong_command_line_is_explained(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+    assert "Error: " in result.stderr
+
+
+# url
+
+
+def test_an_address_is_canonical_and_encoded() -> None:
+    assert run("url", "a cat/ü+%.jpg", "800x600,f=webp,q=70").stdout == (
+        "/w=800,h=600,format=webp,quality=70/a%20cat/%C3%BC+%25.jpg\n"
+    )
+    assert run("url", "cat.jpg", "").stdout == "/original/cat.jpg\n"
+
+
+def test_an_address_is_explained_step_by_step() -> None:
+    result = run("url", "photo-1mp.jpg", "q=50,800x600,rotate=90", "--explain")
+    assert result.exit_code == 0
+    rows = [re.split(r"\s{2,}", line, maxsplit=1) for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows] == [
+        "address", "canonical", "step 1", "step 2", "step 3", "version", "variant",
+    ]  # fmt: skip
+    assert rows[0][1].endswith("/photo-1mp.jpg")
+    assert "rotate=90" in rows[2][1]
+    assert "w=800, h=600" in rows[3][1]
+    assert "quality=50" in rows[4][1]
+    assert rows[6][1].startswith("photo-1mp.jpg/@/")
+
+
+def test_a_variant_key_is_where_the_server_stores_it(home: Path) -> None:
+    done = command("url", "photo-1mp.jpg", "64x64", "--explain")
+    address, variant = (
+        next(line.split()[1] for line in done.stdout.decode().splitlines() if line.startswith(name))
+        for name in ("address", "variant")
+    )
+    with serving(home / "photos", home, "--workers", "1") as server:
+        assert server.get(address).status == 200
+    assert (home / ".safelight" / "variants" / variant).is_file()
+
+
+def test_a_source_that_is_missing_is_told_in_the_explanation() -> None:
+    result = run("url", "gone.jpg", "64x64", "--explain")
+    assert result.exit_code == 0
+    assert "there is no gone.jpg in file:./photos" in result.stdout
+
+
+@pytest.mark.parametrize(("transform", "said"), [("size=5", "known are"), ("9000x", "at most")])
+def test_an_address_that_would_be_refused_is_not_printed(transform: str, said: str) -> None:
+    refused(run("url", "cat.jpg", transform), said)
+
+
+# info
+
+
+def test_info_prints_json_for_each_file() -> None:
+    facts = json.loads(run("info", "photos/exif-6.jpg").stdout)
+    assert (facts["width"], facts["height"], facts["orientation"]) == (600, 450, 6)
+    assert facts["key"] == "photos/exif-6.jpg"
+    result = run("info", "photos/*.jpg", "photos/sub/a b.svg")
+    assert result.exit_code == 0
+    assert result.stdout.count('"format"') == 3
+
+
+def test_info_goes_on_after_a_file_that_is_none() -> None:
+    done = command("info", "text.jpg", "gone.jpg", "photos", MEADOW)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["width"] == 1280
+    lines = done.stderr.decode().splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["text.jpg", "gone.jpg", "photos"]
+
+
+# purge and check
+
+
+def test_purge_removes_what_the_server_stored(home: Path) -> None:
+    with serving(home / "photos", home, "--workers", "1") as server:
+        for address in ("/10x10/photo-1mp.jpg", "/11x11/photo-1mp.jpg", "/10x10/exif-6.jpg"):
+            assert server.get(address).status == 200
+        done = command("purge", "photo-1mp.jpg")
+        assert (done.returncode, done.stdout) == (0, b"2 variants of photo-1mp.jpg removed\n")
+        assert (
+            server.get("/10x10/photo-1mp.jpg")["cache-status"] == "Safelight; fwd=uri-miss; stored"
+        )
+        assert server.get("/10x10/exif-6.jpg")["cache-status"] == "Safelight; hit"
+    assert run("purge", "exif-6.jpg").stdout == "1 variant of exif-6.jpg removed\n"
+    assert run("purge", "exif-6.jpg").stdout == "0 variants of exif-6.jpg removed\n"
+
+
+def test_check_tells_that_all_is_fine_and_leaves_nothing_behind() -> None:
+    done = command("check")
+    assert done.returncode == 0
+    rows = dict(line.split(None, 1) for line in done.stdout.decode().splitlines())
+    assert list(rows) == ["settings", "source", "variants", "workers", "reads", "writes"]
+    assert all(rows[name].startswith("fine") for name in list(rows)[:4])
+    assert "webp" in rows["writes"]
+    assert not [path for path in Path(".safelight").rglob("*") if path.is_file()]
+
+
+def test_check_names_the_first_thing_that_is_wrong() -> None:
+    Path("safelight.toml").write_text('[presets]\nthumb = "w=wide"\n')
+    refused(run("check"), "presets.thumb: ", "'wide' is not valid")
+    Path("safelight.toml").write_text('[source]\nurl = "file:./gone"\n')
+    result = run("check")
+    assert result.exit_code == 1
+    assert "there is no folder" in result.stderr
+    Path("safelight.toml").write_text('[variants]\nurl = "file:./text.jpg/variants"\n')
+    result = run("check")
+    assert result.exit_code == 1
+    assert "the store cannot be written" in result.stderr

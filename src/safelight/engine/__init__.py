@@ -8,9 +8,8 @@ from typing import Any
 import pyvips
 
 from safelight import formats
-from safelight.engine.source import available, decode, probe
+from safelight.engine.source import available, decode, fault, probe
 from safelight.engine.target import encode
-from safelight.errors import SourceDamaged
 from safelight.limits import Limits
 from safelight.picture import Rendering
 from safelight.transform import Transform
@@ -60,7 +59,7 @@ def run(data: bytes, transform: Transform, limits: Limits) -> Rendering:
             frame = operation.apply(frame, **arguments)
         frame = frame.in_memory()
     except pyvips.Error as error:
-        raise SourceDamaged(f"the {header.format} cannot be decoded: it is damaged") from error
+        raise fault(header.format, error) from error
     decoded = time.perf_counter()
     encoded, format = encode(frame, header)
     return Rendering(

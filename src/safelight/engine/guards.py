@@ -81,8 +81,8 @@ def check_tiff_colours(data: bytes) -> None:
             at = start + head + index * entry
             (tag,) = struct.unpack_from(order + "H", data, at)
             (tags[tag],) = struct.unpack_from(order + "H", data, at + value)
-    except struct.error:
-        # Too short to say: the loader has its own opinion.
+    except (struct.error, OverflowError):
+        # Cut short, or pointing nowhere: the loader has its own opinion.
         return
     if (
         tags.get(_TIFF_PHOTOMETRIC) == _TIFF_YCBCR

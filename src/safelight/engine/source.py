@@ -8,7 +8,7 @@ import pyvips
 
 from safelight import formats, svg
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
-from safelight.errors import SourceDamaged, UnsupportedFormat
+from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
 from safelight.limits import cropped_size, fit_arguments
@@ -102,7 +102,14 @@ def _load(data: bytes, format: Format, **options: Any) -> pyvips.Image:
             ),
         )
     except pyvips.Error as error:
-        raise SourceDamaged(f"the {format.name} cannot be decoded: it is damaged") from error
+        raise fault(format.name, error) from error
+
+
+def fault(format: str, error: pyvips.Error) -> SourceError:
+    """Say what libvips's error means; its own words are not for clients."""
+    if "out of memory" in str(error):
+        return SourceTooLarge(f"decoding the {format} needs more memory than there is")
+    return SourceDamaged(f"the {format} cannot be decoded: it is damaged")
 
 
 def _field(image: pyvips.Image, name: str, default: Any) -> Any:
@@ -191,7 +198,7 @@ def _by_profile(image: pyvips.Image, *, grey: bool) -> pyvips.Image:
         if grey:
             return image.icc_import(embedded=True)
         fallback = {"input_profile": "cmyk"} if cmyk else {}
-        # Black as black, as in browsers, though no printer's ink is quite that dark.
+        # Black shall be black, though no printer's ink is quite that dark.
         transformed = image.icc_transform(
             "srgb", embedded=True, depth=8, black_point_compensation=True, **fallback
         )

@@ -1,0 +1,67 @@
+"""How far a loader may shrink before Lanczos does the rest: as far as nobody sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from safelight.engine import source
+from tests.support.perceptual import (
+    VISUALLY_LOSSLESS,
+    dissimilarity,
+)
+from tests.support.pictures import (
+    opened,
+    picture_of,
+)
+
+LANCZOS = Image.Resampling.LANCZOS
+
+
+def test_the_jpeg_loader_leaves_enough_for_a_good_resampling() -> None:
+    for scale, expected in (
+        (1.0, 1), (0.5, 1), (0.358, 1), (0.357, 2), (0.2, 2), (0.179, 2), (0.178, 4), (0.1, 4),
+        (0.0893, 4), (0.0892, 8), (0.01, 8),
+    ):  # fmt: skip
+        assert source._jpeg_shrink(scale) == expected, scale
+
+
+@given(st.floats(min_value=1e-4, max_value=8))
+def test_the_jpeg_shrink_is_the_largest_that_leaves_the_residual(scale: float) -> None:
+    chosen = source._jpeg_shrink(scale)
+    leaves = {s: 1 / (scale * s) for s in (1, 2, 4, 8)}
+    assert chosen == 1 or leaves[chosen] >= 1.4 - 1e-9
+    if chosen < 8:
+        assert leaves[chosen * 2] < 1.4 + 1e-9
+
+
+@pytest.fixture(scope="module")
+def dragonfly(photos: Path) -> Image.Image:
+    """Thirteen megapixels, decoded by Pillow in full size."""
+    return opened((photos / "dragonfly.jpg").read_bytes())
+
+
+@pytest.mark.parametrize("divisor", [2.0, 2.79, 2.81, 4.0, 5.59, 5.61, 8.0, 11.19, 11.21, 16.0])
+def test_shrinking_in_the_loader_is_visually_lossless(
+    photos: Path, dragonfly: Image.Image, divisor: float
+) -> None:
+    width = round(dragonfly.width / divisor)
+    made = picture_of((photos / "dragonfly.jpg").read_bytes(), f"w={width},format=png")
+    expected = dragonfly.resize(made.size, LANCZOS)
+    # The middle is enough, and quick to compare.
+    middle = (made.width // 4, made.height // 4, made.width * 3 // 4, made.height * 3 // 4)
+    assert dissimilarity(made.crop(middle), expected.crop(middle)) < VISUALLY_LOSSLESS
+
+
+def test_shrinking_to_the_very_size_would_be_seen(
+    photos: Path, dragonfly: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "RESIDUAL_SCALE", 1.0)
+    width = dragonfly.width // 8
+    made = picture_of((photos / "dragonfly.jpg").read_bytes(), f"w={width},format=png")
+    expected = dragonfly.resize(made.size, LANCZOS)
+    assert dissimilarity(made, expected) > VISUALLY_LOSSLESS

@@ -20,8 +20,9 @@ import click
 
 from safelight import __version__, config
 from safelight.dialects import native
+from safelight.dialects.grammar import read_key, write_key
 from safelight.errors import NotFound, SafelightError, SettingError
-from safelight.formats import BY_MIME, by_suffix
+from safelight.formats import BY_MIME, WRITABLE, by_suffix
 from safelight.http.pictures import described
 from safelight.picture import Rendering
 from safelight.service import Info
@@ -181,10 +182,8 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
     if len(paths) > 1 and (target == "-" or (by_suffix(target) and not Path(target).is_dir())):
         raise SettingError(f"{target}: several images need a folder, such as out/")
     written: dict[Path, str] = {}
-    if target != "-" and not folder and (format := by_suffix(target)) and not wanted["format"]:
-        if format.saver is None:
-            raise SettingError(f"{target}: {format.name} cannot be written")
-        wanted = wanted.changed(format=format.name)
+    if target != "-" and not folder and Path(target).suffix and not wanted["format"]:
+        wanted = wanted.changed(format=_format_of(target))
 
     def one(path: str) -> tuple[str, str | None]:
         try:
@@ -201,6 +200,15 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
             click.echo(f"safelight: {path}: {fault}", err=True)
             failed += 1
     sys.exit(1 if failed else 0)
+
+
+def _format_of(target: str) -> str:
+    """Tell the format from a file's name. Raises SettingError."""
+    format = by_suffix(target)
+    if format is None or format.saver is None:
+        known = ", ".join(f".{suffix}" for format in WRITABLE for suffix in format.suffixes[:1])
+        raise SettingError(f"{target}: its name ends in none of {known}; add format= or rename it")
+    return format.name
 
 
 def _progress(one: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
@@ -273,7 +281,7 @@ def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None
     rules = config.grammar(settings)
     wanted = parse(transform, rules.presets, rules.defaults)
     settings.limits.check_wish(wanted)
-    address = native.build(key, wanted)
+    address = native.build(read_key(write_key(key)), wanted)
     if not explained:
         click.echo(address)
         return

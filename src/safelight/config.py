@@ -20,7 +20,7 @@ from safelight.limits import Limits
 from safelight.operations import PARAMETERS
 from safelight.service import Service
 from safelight.storage import Store, open_store
-from safelight.transform import Transform, bare_size, parse_preset
+from safelight.transform import ORIGINAL, Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
 from safelight.workers.pool import Pool, Workers
@@ -29,7 +29,7 @@ FILE = "safelight.toml"
 _ENVIRONMENT = "SAFELIGHT_"
 # First segments of addresses that mean something else than a preset.
 RESERVED = frozenset(
-    (*DIALECTS, "info", "static", "healthz", "readyz", "resize", "metrics", "original", "events")
+    (*DIALECTS, "info", "static", "healthz", "readyz", "resize", "metrics", "events", ORIGINAL)
 )
 _PARAMETER_NAMES = frozenset(
     name for parameter in PARAMETERS.values() for name in (parameter.name, *parameter.kind.aliases)

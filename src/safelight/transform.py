@@ -12,6 +12,8 @@ from safelight.operations import OPERATIONS, PARAMETERS, Operation, in_order
 from safelight.params import Flag
 
 MAX_TEXT = 4_096
+# The word for a transform that changes nothing.
+ORIGINAL = "original"
 
 _BY_ALIAS = {
     alias: name for name, parameter in PARAMETERS.items() for alias in parameter.kind.aliases
@@ -120,6 +122,8 @@ def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
         word = unquote(name)
         if equals:
             _set(explicit, _known(word), unquote(raw))
+        elif word == ORIGINAL:
+            continue
         elif word in presets:
             for key, value in presets[word].arguments:
                 # By their texts: 1 equals 1.0, and is not the same crop.

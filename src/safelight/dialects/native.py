@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from safelight.dialects.grammar import Grammar, Match, read_key, write_key
 from safelight.errors import NotFound
-from safelight.transform import Transform
+from safelight.transform import ORIGINAL, Transform
 from safelight.transform import parse as parse_transform
-
-ORIGINAL = "original"
 
 
 def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a query says nothing here
@@ -21,8 +19,6 @@ def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a
             "there is nothing here: an address is /{transform}/{key}, such as /800x600/cat.jpg"
         )
     source = read_key(key)
-    if text == ORIGINAL:
-        return Match(source, parse_transform("", {}, grammar.defaults))
     return Match(source, parse_transform(text, grammar.presets, grammar.defaults))
 
 

@@ -94,7 +94,7 @@ class Store(Protocol):
         """Open an object for reading."""
 
     def get(self, key: str) -> Object:
-        """Read an object."""
+        """Read an object that was put; a source is read through ``open``."""
 
     def attributes(self, key: str) -> Mapping[str, str]:
         """Read what was put beside an object; empty when nothing was."""

@@ -331,6 +331,21 @@ def test_a_worker_that_cannot_start_says_so(
     assert pool.render(photo, SMALL, deadline=soon()).width == 80
 
 
+def test_a_worker_that_is_still_starting_is_not_ended_for_a_job_that_is_late(
+    pool_of: PoolOf, photo: Opened
+) -> None:
+    pool = pool_of()
+    (pid,) = pool.pids()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: state(pid) == "Z")
+    for _ in range(3):
+        with pytest.raises(Busy, match="ready in time"):
+            pool.render(photo, SMALL, deadline=time.monotonic() + 0.005)
+    (starting,) = pool.pids()
+    assert pool.render(photo, SMALL, deadline=soon()).width == 80
+    assert pool.pids() == [starting]
+
+
 def test_no_thread_is_left_behind(pool_of: PoolOf, photo: Opened) -> None:
     before = threading.active_count()
     pool = pool_of()

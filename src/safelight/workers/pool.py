@@ -181,6 +181,9 @@ class _Lane:
                     reply, data = worker.call(job, descriptor, deadline)
                 except _LeftError:
                     raise DecoderCrashed("decoding the image ended the decoder") from None
+        except Busy:
+            # It is still starting. Ended for one job that was late, it would be late for the next.
+            raise
         except BaseException:
             # The successor is started at once: it is ready before the next request needs it.
             worker = self._successor(worker)
@@ -239,6 +242,7 @@ class _Worker:
 
     def __init__(self, limits: Limits, idle_seconds: float | None) -> None:
         self.jobs = 0
+        self._spawned = time.monotonic()
         self._ready: dict[str, Any] | None = None
         self._channel, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undone:
@@ -257,11 +261,14 @@ class _Worker:
             undone.pop_all()
 
     def wait_ready(self, deadline: float) -> dict[str, Any]:
-        """Wait for the first word. Raises WorkerLost when there is none."""
+        """Wait for the first word. Raises Busy when it may still come, else WorkerLost."""
         if self._ready is None:
             try:
                 reply, _ = receive_reply(self._channel, deadline)
             except (OSError, EOFError, ValueError) as error:
+                patient = time.monotonic() < self._spawned + _START_SECONDS
+                if isinstance(error, TimeoutError) and patient:
+                    raise Busy("no worker was ready in time: try again") from None
                 raise WorkerLost(
                     "a rendering process did not start: its message is in the server's log"
                 ) from error

@@ -147,9 +147,12 @@ def described(info: Info) -> dict[str, Any]:
 
 async def finished(flight: Future[_Result], deadline: float) -> _Result:
     """Wait for work that others may be waiting for too. Raises DeadlineExceeded."""
+    result = asyncio.wrap_future(flight)
+    # Somebody who no longer waits does not hear of a failure; it is not lost on the others.
+    result.add_done_callback(lambda result: result.cancelled() or result.exception())
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic()) + _GRACE_SECONDS):
-            return await asyncio.shield(asyncio.wrap_future(flight))
+            return await asyncio.shield(result)
     except TimeoutError:
         raise DeadlineExceeded("the picture was not ready in time: try again") from None
 

@@ -209,7 +209,11 @@ class Variants:
                     self._sweeping = removed > 0 and not self._fits()
 
     def sweep(self) -> int:
-        """Remove the least recently used variants beyond the size bound; returns how many."""
+        """Remove the least recently used variants beyond the size bound; returns how many.
+
+        What killed processes have left is removed too.
+        """
+        self._tidy()
         with self._lock:
             self._new = 0
         entries = list(_listed(self.store, ""))
@@ -228,6 +232,13 @@ class Variants:
         with self._lock:
             self._bytes = total
         return removed
+
+    def _tidy(self) -> None:
+        long_ago = time.time() - _ABANDONED_SECONDS
+        self.store.tidy(long_ago)
+        for lease in self.store.list(_LEASES):
+            if lease.used < long_ago:
+                self._drop(lease.key)
 
 
 def _listed(store: Store, below: str) -> Iterator[Entry]:

@@ -28,7 +28,6 @@ from safelight.picture import Rendering
 from safelight.service import Info
 from safelight.storage import Opened, opened_bytes
 from safelight.transform import explain, parse
-from safelight.workers.inprocess import InProcess
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _CONFIG = click.option(
@@ -176,6 +175,8 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
     wanted = parse(transform, rules.presets, rules.defaults)
     settings.limits.check_wish(wanted)
     paths = _expanded(sources)
+    from safelight.workers.inprocess import InProcess
+
     engine = InProcess(settings.limits, threads=1 if len(paths) > 1 else None)
     engine.start()
     folder = len(paths) > 1 or target.endswith("/") or Path(target).is_dir()
@@ -306,6 +307,8 @@ def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None
 def info(files: tuple[str, ...], file: Path | None) -> None:
     """Print what is known of images, as JSON."""
     settings = config.load(file)
+    from safelight.workers.inprocess import InProcess
+
     engine = InProcess(settings.limits)
     engine.start()
     failed = 0

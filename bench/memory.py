@@ -42,7 +42,7 @@ def measure(*, quick: bool) -> list[Row]:
 
 def _peak(folder: Path, *, quick: bool) -> Iterator[Row]:
     count = 200 if quick else 1_500
-    names = many_names(TWELVE, folder / "many", count)
+    names = itertools.islice(many_names(TWELVE, folder / "many"), count)
     with server.safelight(folder / "many", folder / "peak") as running:
         yield Row("started, nothing asked", _settled(running.pid).text)
         with Watch(running.pid) as watch:

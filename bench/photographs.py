@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 _OURS = _ROOT / "bench" / "photos"
 _EXAMPLES = _ROOT / "examples" / "photos"
+# Some file systems allow no more than 65,000 for one file.
+_LINKS = 50_000
 
 TWELVE = _OURS / "photo-12mp.jpg"
 EIGHT: dict[str, Path] = {
@@ -23,17 +27,21 @@ EIGHT: dict[str, Path] = {
 }
 
 
-def many_names(photo: Path, folder: Path, count: int) -> list[str]:
-    """Give one photograph many names, so that each is a source of its own; returns the names.
+def many_names(photo: Path, folder: Path) -> Iterator[str]:
+    """Give one photograph name after name, so that each is a source of its own.
 
     Hard links: the bytes are read from the page cache, as a busy photograph's would be.
     """
     folder.mkdir(parents=True)
-    first = folder / "00000.jpg"
-    shutil.copyfile(photo, first)
-    names = [first.name]
-    for number in range(1, count):
-        name = f"{number:05}.jpg"
-        os.link(first, folder / name)
-        names.append(name)
-    return names
+    return _linked(photo, folder)
+
+
+def _linked(photo: Path, folder: Path) -> Iterator[str]:
+    for number in itertools.count():
+        path = folder / f"{number:06}.jpg"
+        if number % _LINKS == 0:
+            original = path
+            shutil.copyfile(photo, original)
+        else:
+            os.link(original, path)
+        yield path.name

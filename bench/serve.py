@@ -52,9 +52,7 @@ class _Turns:
 
 def _missing(folder: Path, *, quick: bool) -> list[Row]:
     rounds, seconds = (2, 2.5) if quick else (8, 5.0)
-    # More than any machine of up to 16 cores could render in that time.
-    names = many_names(TWELVE, folder / "many", int(rounds * seconds * len(_CLIENTS) * 1_000))
-    paths = (f"/{WIDTH}x/{name}" for name in names)
+    paths = (f"/{WIDTH}x/{name}" for name in many_names(TWELVE, folder / "many"))
     engine, served = _Turns(), {clients: _Turns() for clients in _CLIENTS}
     with (
         server.safelight(folder / "many", folder / "missing") as running,
@@ -146,9 +144,10 @@ class _Stored:
     whole: list[wrk.Result] = field(default_factory=list)
     fresh: list[wrk.Result] = field(default_factory=list)
 
-    def turn(self, url: str, etag: str, seconds: int) -> None:
-        self.whole.append(wrk.run(url, seconds=seconds))
-        self.fresh.append(wrk.run(url, seconds=seconds, etag=etag))
+    def turn(self, running: server.Running, path: str, etag: str, seconds: int) -> None:
+        url = f"http://127.0.0.1:{running.port}{path}"
+        self.whole.append(wrk.run(url, running.pid, seconds=seconds))
+        self.fresh.append(wrk.run(url, running.pid, seconds=seconds, etag=etag))
 
 
 def _stored(folder: Path, *, quick: bool) -> list[Row]:
@@ -163,8 +162,8 @@ def _stored(folder: Path, *, quick: bool) -> list[Row]:
         picture.write_bytes(first.body)
         with server.baseline(picture, etag, folder / "baseline") as bare:
             for _ in range(rounds):
-                ours.turn(f"http://127.0.0.1:{running.port}{path}", etag, seconds)
-                least.turn(f"http://127.0.0.1:{bare.port}{path}", etag, seconds)
+                ours.turn(running, path, etag, seconds)
+                least.turn(bare, path, etag, seconds)
     size = f"{len(first.body) / 1e3:.0f} KB, {wrk.CONNECTIONS} connections"
     return [
         *_stored_rows(f"stored variant, {size}", ours.whole, least.whole, 8_000, 12_000, 5.0),
@@ -191,13 +190,19 @@ def _stored_rows(
     rate = statistics.median(rates)
     p99 = statistics.median(one.p99_ms for one in ours)
     yield at_least(what, f"{rate:,.0f}/s", rate, bound, "/s")
-    yield at_least(f"{what}: later", f"{rate:,.0f}/s", rate, later, "/s")
+    yield at_least(f"{what}: rate, later", f"{rate:,.0f}/s", rate, later, "/s")
     if p99_bound is None:
         yield Row(f"{what}: p99", f"{p99:.1f} ms")
     else:
-        yield at_most(f"{what}: p99", f"{p99:.1f} ms", p99, p99_bound, " ms")
+        yield at_most(f"{what}: p99, later", f"{p99:.1f} ms", p99, p99_bound, " ms")
     yield Row(
-        f"{what}: against the server with the bytes in memory",
+        f"{what}: rate against the same server with the bytes in memory",
         f"{rate:,.0f} / {statistics.median(bare):,.0f}/s",
         paired(rates, bare),
+    )
+    spent, bare_spent = [one.cpu_us for one in ours], [one.cpu_us for one in least]
+    yield Row(
+        f"{what}: cpu against the same",
+        f"{statistics.median(spent):.0f} / {statistics.median(bare_spent):.0f} µs",
+        paired(spent, bare_spent),
     )

@@ -84,7 +84,7 @@ def test_a_server_that_dies_while_others_wait_for_its_picture_is_followed_by_ano
         outcomes = following.outcomes
         slowest = max(outcome.seconds for outcome in outcomes)
         told(capsys, f"the leader killed, the followers were answered within {slowest:.2f} s")
-        assert [outcome.kind for outcome in leading.outcomes] == ["refused"]
+        assert [outcome.kind for outcome in leading.outcomes] == ["unanswered"]
         assert [outcome.kind for outcome in outcomes] == ["200"] * 20
         assert sum(map(is_made_here, outcomes)) == 1
         assert temporary_files(home / "variants") == []

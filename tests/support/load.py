@@ -18,9 +18,8 @@ from PIL import Image
 
 from tests.support.serving import HOST, Reply, Server, received, wait_for
 
-# A connection that ends before the first byte of an answer: nothing was begun, ask again.
-_NOTHING_BEGUN = (
-    ConnectionRefusedError,
+# A connection that ends before the first byte of an answer.
+_UNANSWERED = (
     ConnectionResetError,
     BrokenPipeError,
     http.client.RemoteDisconnected,
@@ -32,7 +31,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Outcome:
     """What became of a request: a reply that is whole, or the reason why there is none.
 
-    ``fault`` is "refused" when no answer was begun, else what broke it off.
+    ``fault`` is "refused" when nothing listened, "unanswered" when no answer was begun, else what
+    broke it off.
     """
 
     path: str
@@ -64,8 +64,10 @@ def _asked(connection: http.client.HTTPConnection, path: str) -> Outcome:
     try:
         connection.request("GET", path)
         reply = received(connection.getresponse())
-    except _NOTHING_BEGUN:
+    except ConnectionRefusedError:
         return Outcome(path, None, "refused")
+    except _UNANSWERED:
+        return Outcome(path, None, "unanswered")
     except (OSError, http.client.HTTPException) as error:
         return Outcome(path, None, f"broken: {error!r}")
     return Outcome(path, reply, seconds=time.monotonic() - started)

@@ -122,7 +122,7 @@ def serve(
         f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
     )
 
-    def started() -> None:
+    def ready() -> None:
         click.echo(f"Safelight {__version__} serves {settings.source.url} at {address}/")
         for url, meaning in examples(service.samples(24))[:3]:
             click.echo(f"  {address}{url}   {meaning}")
@@ -130,13 +130,13 @@ def serve(
         for line in _off_by_default(settings, index=index):
             click.echo(f"  off: {line}")
 
-    application = Application(service, settings, index=index, started=started)
     run(
-        application,
+        Application(service, settings, index=index),
         host=listening.host,
         port=chosen,
         idle_seconds=listening.idle_seconds,
         grace_seconds=listening.grace_seconds,
+        ready=ready,
     )
 
 

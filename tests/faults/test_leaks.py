@@ -9,7 +9,7 @@ import pytest
 from tests.support.load import running, temporary_files, told
 from tests.support.serving import HOST, Server, serving, wait_for
 
-SHORT = {"SAFELIGHT_SERVER_IDLE_SECONDS": "2", "SAFELIGHT_LIMITS_SECONDS": "2"}
+SHORT = {"SAFELIGHT_SERVER_IDLE_SECONDS": "2", "SAFELIGHT_LIMITS_SECONDS": "4"}
 
 
 def test_nothing_is_left_of_good_bad_and_broken_off_requests(
@@ -47,7 +47,7 @@ def round_of_requests(server: Server, pictures: Path, number: int) -> None:
         broken_off(server, f"GET /w={100 + width},q={number + 1}/small.jpg HTTP/1.1\r\n", chance)
         broken_off(server, "POST /resize HTTP/1.1\r\nContent-Length: 99999\r\n", chance, body)
     # One that is ended at its deadline, and whose client has left long before.
-    broken_off(server, f"GET /w={800 + number},format=avif,effort=9/sunset.jpg HTTP/1.1\r\n", None)
+    broken_off(server, f"GET /w={4000 + number},format=avif,effort=9/sunset.jpg HTTP/1.1\r\n", None)
     assert server.get("/info/small.jpg").status == 200
 
 

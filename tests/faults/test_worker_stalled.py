@@ -9,7 +9,7 @@ from tests.support.load import ask, busy_renderer, kinds, renderers, running, to
 from tests.support.serving import Server, serving, wait_for
 
 # Takes much longer than any deadline here.
-ENDLESS = "/w=800,format=avif,effort=9/sunset.jpg"
+ENDLESS = "/format=avif,effort=9/sunset.jpg"
 DEADLINE = {"SAFELIGHT_LIMITS_SECONDS": "2"}
 
 

@@ -157,11 +157,8 @@ def test_an_unknown_failure_is_an_internal_error_whose_reason_is_in_the_log_only
 
 
 def test_an_application_starts_and_stops_with_its_server(settings: config.Settings) -> None:
-    started: list[bool] = []
     service = config.build(settings, renderer=InProcess(Limits(), threads=1))
-    application = Application(
-        service, settings, index=False, started=lambda: started.append(bool(service.capabilities))
-    )
+    application = Application(service, settings, index=False)
     sent: list[Any] = []
     asking = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
@@ -173,7 +170,7 @@ def test_an_application_starts_and_stops_with_its_server(settings: config.Settin
 
     asyncio.run(application({"type": "lifespan"}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert started == [True]
+    assert service.capabilities["reads"]
 
 
 def test_a_renderer_that_cannot_start_stops_the_start(

@@ -16,6 +16,9 @@ from safelight.picture import Header
 
 Options = dict[str, Any]
 
+# Beyond it libaom takes ten times as long for a few percent: past any request's deadline.
+_AVIF_EFFORT = 4
+
 # Bits of entropy of the green band below which a picture is drawn rather than photographed.
 _DRAWN_ENTROPY = 5.5
 
@@ -100,7 +103,7 @@ def _avif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: AR
     return [
         {
             "Q": _quality(encoding, "avif"),
-            "effort": encoding.effort or 0,
+            "effort": round((encoding.effort or 0) * _AVIF_EFFORT / 9),
             "lossless": encoding.lossless,
             "compression": "av1",
             "bitdepth": 8,

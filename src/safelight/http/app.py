@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from safelight.config import Settings, grammar
 from safelight.errors import MethodNotAllowed, NotFound, SafelightError
@@ -19,18 +18,10 @@ log = logging.getLogger("safelight")
 class Application:
     """Serve a service over ASGI; can be mounted inside another application."""
 
-    def __init__(
-        self,
-        service: Service,
-        settings: Settings,
-        *,
-        index: bool,
-        started: Callable[[], None] = lambda: None,
-    ) -> None:
-        """``index``: whether ``/`` lists sources. ``started`` is called when all is ready."""
+    def __init__(self, service: Service, settings: Settings, *, index: bool) -> None:
+        """``index``: whether ``/`` lists sources."""
         self._service = service
         self._index = index
-        self._started = started
         # Set when the server is about to stop: each answer then tells that its connection ends.
         self.closing = False
         self._pictures = Pictures(
@@ -91,7 +82,6 @@ class Application:
                 except Exception as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     raise
-                self._started()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await asyncio.to_thread(self._service.close)

@@ -7,6 +7,7 @@ import logging
 import resource
 import signal
 import socket
+from collections.abc import Callable
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -48,18 +49,24 @@ def serve(
     port: int,
     idle_seconds: float,
     grace_seconds: float,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what was begun.
 
-    ``idle_seconds`` bounds how long a client may say nothing while it sends a request's head, and
-    read nothing of what it asked for. ``grace_seconds`` after the signal, or at a second signal,
-    what is not finished is broken off.
+    ``ready`` is called when requests are answered. ``idle_seconds`` bounds how long a client may
+    say nothing while it sends a request's head, and read nothing of what it asked for.
+    ``grace_seconds`` after the signal, or at a second signal, what is not finished is broken off.
     """
-    asyncio.run(_serve(application, host, port, idle_seconds, grace_seconds))
+    asyncio.run(_serve(application, host, port, idle_seconds, grace_seconds, ready))
 
 
 async def _serve(
-    application: Application, host: str, port: int, idle_seconds: float, grace_seconds: float
+    application: Application,
+    host: str,
+    port: int,
+    idle_seconds: float,
+    grace_seconds: float,
+    ready: Callable[[], None],
 ) -> None:
     server = Server(
         application,
@@ -82,6 +89,8 @@ async def _serve(
     serving = asyncio.create_task(server.serve())
     while not serving.done() and not connections.bound_unread(port, idle_seconds):  # noqa: ASYNC110 - Granian does not tell when it listens
         await asyncio.sleep(_LOOK_SECONDS)
+    if not serving.done():
+        await asyncio.to_thread(ready)
     await _first(serving, asked)
     if not serving.done():
         # Clients that keep their connection hear of the end with an answer, not by a closed door.

@@ -182,13 +182,16 @@ class FolderStore:
                     yield Entry(key, found.st_size, found.st_atime)
 
     def tidy(self, before: float) -> int:
-        """Remove the temporary files of writers that were killed."""
+        """Remove what writers that were killed have left: temporary files, notes of no object."""
         removed = 0
         for folder, _, names in os.walk(self.root):
+            objects = set(names)
             for name in names:
+                alone = name.endswith(_ATTRIBUTES) and name[: -len(_ATTRIBUTES)] not in objects
                 path = f"{folder}/{name}"
                 with contextlib.suppress(OSError):
-                    if name.startswith(_TEMPORARY) and os.stat(path).st_mtime < before:
+                    left = alone or name.startswith(_TEMPORARY)
+                    if left and os.stat(path).st_mtime < before:
                         os.unlink(path)
                         removed += 1
         return removed

@@ -82,17 +82,7 @@ def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
     except Exception:  # noqa: BLE001 - one job's fault shall not end the worker
         traceback.print_exc()
         return _fault(SafelightError("the server's log has the reason")), b""
-    picture = Picture(
-        mime=made.mime,
-        width=made.width,
-        height=made.height,
-        source_width=made.source_width,
-        source_height=made.source_height,
-        decode_ms=made.decode_ms,
-        encode_ms=made.encode_ms,
-        size=len(made.data),
-    )
-    return Reply(memory=_memory(), picture=picture), made.data
+    return Reply(memory=_memory(), picture=Picture.of(made)), made.data
 
 
 def _fault(error: SafelightError) -> Reply:

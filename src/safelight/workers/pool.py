@@ -99,17 +99,7 @@ class Pool:
         reply, data = self._render.call(job, source.descriptor, deadline)
         if reply.picture is None:
             _raise(reply)
-        picture = reply.picture
-        return Rendering(
-            data=data,
-            mime=picture.mime,
-            width=picture.width,
-            height=picture.height,
-            source_width=picture.source_width,
-            source_height=picture.source_height,
-            decode_ms=picture.decode_ms,
-            encode_ms=picture.encode_ms,
-        )
+        return reply.picture.rendering(data)
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header in a worker. Raises as ``render`` does."""

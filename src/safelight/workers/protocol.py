@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from safelight.formats import WRITABLE
-from safelight.picture import Header
+from safelight.picture import Header, Rendering
 
 _LENGTH = struct.Struct(">I")
 _MAX_MESSAGE = 1 << 20
@@ -41,6 +41,18 @@ class Picture(msgspec.Struct, frozen=True):
     decode_ms: float
     encode_ms: float
     size: int
+
+    @classmethod
+    def of(cls, made: Rendering) -> Picture:
+        """Describe a rendering."""
+        shared = {name: getattr(made, name) for name in cls.__struct_fields__ if name != "size"}
+        return cls(**shared, size=len(made.data))
+
+    def rendering(self, data: bytes) -> Rendering:
+        """Join what was described with its bytes."""
+        shared = msgspec.structs.asdict(self)
+        del shared["size"]
+        return Rendering(data=data, **shared)
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -50,7 +50,10 @@ class Transform:
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a parameter, its default when it is not set."""
-        return dict(self.arguments).get(name, PARAMETERS[name].default)
+        for set_name, value in self.arguments:
+            if set_name == name:
+                return value
+        return PARAMETERS[name].default
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a parameter is set."""

@@ -28,7 +28,8 @@ from safelight.storage import Entry, Store
 EPOCH = 1
 
 _MARK = "@"
-_LEASES = "@leases"
+# Beside the sources, not below a folder that would be made and removed with each lease.
+_LEASE = "@lease-"
 _MAX_SEGMENT = 180
 _MAX_PATH = 900
 _REMEMBERED = 8_192
@@ -120,7 +121,7 @@ class Variants:
 
     def check(self) -> None:
         """Make sure that variants can be stored. Raises StoreUnavailable."""
-        path = f"{_LEASES}/check-{os.getpid()}"
+        path = f"{_LEASE}check-{os.getpid()}"
         self.store.put(path, b"", {})
         self.store.delete(path)
 
@@ -133,7 +134,7 @@ class Variants:
         return self._remove("")
 
     def _remove(self, below: str) -> int:
-        paths = [entry.key for entry in _listed(self.store, below)]
+        paths = [entry.key for entry in self.store.list(below) if _is_variant(entry)]
         for path in paths:
             self.store.delete(path)
         return len(paths)
@@ -146,7 +147,7 @@ class Variants:
         process has it. A store that cannot be written gives everyone the right: work done twice is
         better than not at all.
         """
-        path = f"{_LEASES}/{key.name}"
+        path = f"{_LEASE}{key.name}"
         holder = json.dumps({"host": _HOST, "pid": os.getpid(), "until": until}).encode()
         try:
             mine = self.store.create(path, holder)
@@ -213,10 +214,11 @@ class Variants:
 
         What killed processes have left is removed too.
         """
-        self._tidy()
         with self._lock:
             self._new = 0
-        entries = list(_listed(self.store, ""))
+        found = list(self.store.list())
+        self._tidy(found)
+        entries = [entry for entry in found if _is_variant(entry)]
         total = sum(entry.size for entry in entries)
         removed = 0
         if total > self._max_bytes:
@@ -233,16 +235,16 @@ class Variants:
             self._bytes = total
         return removed
 
-    def _tidy(self) -> None:
+    def _tidy(self, found: list[Entry]) -> None:
         long_ago = time.time() - _ABANDONED_SECONDS
         self.store.tidy(long_ago)
-        for lease in self.store.list(_LEASES):
-            if lease.used < long_ago:
-                self._drop(lease.key)
+        for entry in found:
+            if entry.key.startswith(_LEASE) and entry.used < long_ago:
+                self._drop(entry.key)
 
 
-def _listed(store: Store, below: str) -> Iterator[Entry]:
-    return (entry for entry in store.list(below) if f"/{_MARK}/" in entry.key)
+def _is_variant(entry: Entry) -> bool:
+    return f"/{_MARK}/" in entry.key
 
 
 @lru_cache(maxsize=4_096)

@@ -104,9 +104,8 @@ def test_what_killed_servers_left_is_removed_when_it_is_old(pictures: Path, home
         server.get(path_of(0))
         (whole,) = stored(variants)
         server.process.kill()
-    old = [whole.with_name(".tmp-0123456789abcdef-old"), variants / "@leases" / "0123"]
-    new = [whole.with_name(".tmp-0123456789abcdef-new"), variants / "@leases" / "4567"]
-    (variants / "@leases").mkdir(exist_ok=True)
+    old = [whole.with_name(".tmp-0123456789abcdef-old"), variants / "@lease-0123"]
+    new = [whole.with_name(".tmp-0123456789abcdef-new"), variants / "@lease-4567"]
     for path in (*old, *new):
         path.write_bytes(b"left over")
     for path in old:

@@ -8,7 +8,7 @@ from obstore.exceptions import BaseError
 from obstore.store import MemoryStore
 
 from safelight.errors import NotFound, StoreUnavailable
-from safelight.storage import ObjectStore
+from safelight.storage.objects import ObjectStore
 
 
 @pytest.fixture

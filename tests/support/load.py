@@ -226,7 +226,7 @@ def stored(folder: Path) -> list[Path]:
 
 
 def _is_temporary(path: Path) -> bool:
-    return path.name.startswith(".tmp-") or "@leases" in path.parts
+    return path.name.startswith((".tmp-", "@lease-"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

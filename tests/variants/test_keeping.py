@@ -88,7 +88,7 @@ def test_a_lease_ends_with_its_time_and_another_machine_is_trusted_until_then(
     variants: Variants, folder: FolderStore, holder: object, age: float, taken_over: object
 ) -> None:
     key = variants.key("cat.jpg", "1", "w=1")
-    path = f"@leases/{key.name}"
+    path = f"@lease-{key.name}"
     folder.create(path, b"" if holder is None else json.dumps(holder).encode())
     then = time.time() - age
     os.utime(folder.root / path, (then, then))

@@ -88,7 +88,7 @@ def test_two_sources_have_two_prefixes_neither_inside_the_other(one: str, other:
     "source",
     [
         "@",
-        "@leases/x",
+        "@lease-x",
         "a/@/b.jpg",
         "~x",
         "a.attributes",

@@ -8,11 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from obstore.store import MemoryStore
-
 from safelight.errors import SettingError
 from safelight.storage.folder import FolderStore
-from safelight.storage.objects import ObjectStore
 from safelight.storage.store import (
     Entry,
     Object,
@@ -28,7 +25,6 @@ __all__ = [
     "Entry",
     "FolderStore",
     "Object",
-    "ObjectStore",
     "Opened",
     "Stat",
     "Store",
@@ -47,6 +43,11 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
     """
     parts = urlsplit(url)
     if parts.scheme == "memory":
+        # Imported where it is used: a folder needs neither its time nor its memory.
+        from obstore.store import MemoryStore
+
+        from safelight.storage.objects import ObjectStore
+
         return ObjectStore(MemoryStore())
     if parts.scheme == "file" and not parts.netloc:
         return FolderStore((base or Path.cwd()) / unquote(parts.path))

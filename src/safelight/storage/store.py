@@ -11,7 +11,8 @@ from typing import Protocol
 
 from safelight.errors import NotFound
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# A segment that is empty, "." or "..", a backslash, a control character or half a surrogate pair.
+_NOT_PLAIN = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,7 @@ class Store(Protocol):
 
 def is_plain_key(key: str) -> bool:
     """Tell whether a key can name an object: segments that are neither empty, dots nor control."""
-    return (
-        0 < len(key) <= 1_024
-        and not _CONTROL.search(key)
-        and "\\" not in key
-        and all(part not in ("", ".", "..") for part in key.split("/"))
-    )
+    return len(key) <= 1_024 and not _NOT_PLAIN.search(key)
 
 
 def opened_bytes(data: bytes, *, version: str) -> Opened:

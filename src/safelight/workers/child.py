@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import select
@@ -21,6 +22,10 @@ from safelight.limits import Limits
 from safelight.storage import read_descriptor
 from safelight.transform import parse
 from safelight.workers.protocol import Job, Picture, Reply, receive_job, send_reply
+
+# How often a worker that has grown gives memory back: each time costs a few milliseconds.
+_TRIM_JOBS = 8
+_TRIM_MEMORY = 96_000_000
 
 _PAGE = resource.getpagesize()
 
@@ -48,6 +53,7 @@ def _leave_with_pool(channel: socket.socket) -> None:
 def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:
     send_reply(channel, Reply(capabilities=engine.capabilities()))
     channel.settimeout(idle_seconds)
+    jobs = 0
     while (received := _next_job(channel)) is not None:
         job, descriptor = received
         channel.settimeout(None)
@@ -56,6 +62,9 @@ def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -
         finally:
             os.close(descriptor)
         send_reply(channel, reply, data)
+        jobs += 1
+        if jobs % _TRIM_JOBS == 0 and reply.memory > _TRIM_MEMORY:
+            _give_back_memory()
         channel.settimeout(idle_seconds)
 
 
@@ -83,6 +92,13 @@ def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
         traceback.print_exc()
         return _fault(SafelightError("the server's log has the reason")), b""
     return Reply(memory=_memory(), picture=Picture.of(made)), made.data
+
+
+def _give_back_memory() -> None:
+    """Let glibc return what large pictures have left behind; other systems do so by themselves."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _fault(error: SafelightError) -> Reply:

@@ -17,8 +17,12 @@ from safelight.operations.geometry import fit_box
 from safelight.picture import Header
 from safelight.transform import Transform
 
-# What is left for the Lanczos step after a loader has shrunk: less would be seen, more is waste.
-RESIDUAL_SCALE = 1.4
+# What a loader that shrinks leaves for the Lanczos step: less would be seen, more is waste.
+# libjpeg's scaling is a clean one and comes in steps, libwebp's is coarser and in any size.
+JPEG_RESIDUAL = 1.3
+WEBP_RESIDUAL = 1.4
+# Start of scan, and the high byte of its length: three bytes are found faster than two.
+_SCAN = b"\xff\xda\x00"
 # librsvg refuses to draw on a larger canvas.
 _SVG_CANVAS = 32_000
 _SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
@@ -43,7 +47,7 @@ def probe(data: bytes) -> Header:
         check_tiff_colours(data)
     image = _load(data, format)
     # Counting reads the whole file: 1 ms a megabyte, so only where it can matter.
-    scans = data.count(b"\xff\xda") if _field(image, "jpeg-multiscan", 0) else 1
+    scans = data.count(_SCAN) if _field(image, "jpeg-multiscan", 0) else 1
     progressive = scans > 1
     interlaced = format.name == "png" and bool(_field(image, "interlaced", 0))
     depth = {"uchar": 1, "ushort": 2, "float": 4, "double": 8}.get(image.format, 4)
@@ -149,8 +153,8 @@ def _load_scaled(data: bytes, header: Header, scale: float) -> pyvips.Image:
     format = formats.BY_NAME[header.format]
     if header.format == "jpeg":
         return _load(data, format, shrink=_jpeg_shrink(scale) if jpeg_scales(data) else 1)
-    if header.format == "webp" and scale * RESIDUAL_SCALE < 1:
-        return _load(data, format, scale=scale * RESIDUAL_SCALE)
+    if header.format == "webp" and scale * WEBP_RESIDUAL < 1:
+        return _load(data, format, scale=scale * WEBP_RESIDUAL)
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
         return _load_svg(svg.prepare(data).data, scale=min(scale, largest))
@@ -164,7 +168,7 @@ def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
 
 def _jpeg_shrink(scale: float) -> int:
     """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling."""
-    return next((s for s in (8, 4, 2) if scale * s * RESIDUAL_SCALE <= 1), 1)
+    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
 
 
 def _upright_srgb(image: Any) -> Image:

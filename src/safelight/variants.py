@@ -1,7 +1,7 @@
 """The variant store: where a variant lies, whether it is whole, who makes it, what is let go.
 
-Layout: ``{source key}/@/{version}/{variant}``. All variants of a source share a prefix, and those
-of one of its versions another, so that either can be purged together.
+Layout: ``{source key}@/{version}-{variant}``. All variants of a source share a prefix, and those of
+one of its versions the beginning of a name, so that either can be told and purged.
 """
 
 from __future__ import annotations
@@ -244,14 +244,14 @@ class Variants:
 
 
 def _is_variant(entry: Entry) -> bool:
-    return f"/{_MARK}/" in entry.key
+    return f"{_MARK}/" in entry.key
 
 
 @lru_cache(maxsize=4_096)
 def _key(epoch: int, source: str, version: str, canonical: str) -> VariantKey:
     versioned = _digest(f"{epoch}\n{version}", 8)
     variant = _digest(f"{epoch}\n{source}\n{version}\n{canonical}", 16)
-    return VariantKey(f"{prefix(source)}/{versioned}/{variant}", variant)
+    return VariantKey(f"{prefix(source)}/{versioned}-{variant}", variant)
 
 
 def prefix(source: str) -> str:
@@ -259,7 +259,7 @@ def prefix(source: str) -> str:
     path = "/".join(_segment(part) for part in source.split("/"))
     if len(path) > _MAX_PATH:
         path = f"~{_digest(source, 16)}"
-    return f"{path}/{_MARK}"
+    return f"{path}{_MARK}"
 
 
 def _segment(part: str) -> str:

@@ -67,7 +67,7 @@ def test_an_address_is_explained_step_by_step() -> None:
     assert "rotate=90" in rows[2][1]
     assert "w=800, h=600" in rows[3][1]
     assert "quality=50" in rows[4][1]
-    assert rows[6][1].startswith("photo-1mp.jpg/@/")
+    assert rows[6][1].startswith("photo-1mp.jpg@/")
 
 
 def test_a_variant_key_is_where_the_server_stores_it(home: Path) -> None:

@@ -41,7 +41,7 @@ def _pillow(data: bytes) -> bytes:
     with Image.open(BytesIO(data)) as image:
         height = round(image.height * WIDTH / image.width)
         out = BytesIO()
-        image.resize((WIDTH, height)).save(out, "JPEG", quality=80)
+        image.resize((WIDTH, height), Image.Resampling.LANCZOS).save(out, "JPEG", quality=80)
     return out.getvalue()
 
 

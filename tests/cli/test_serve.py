@@ -79,4 +79,4 @@ def test_settings_of_the_working_directory_are_used(home: Path) -> None:
     settings = '[source]\nurl = "file:./photos"\n[variants]\nurl = "file:./kept"\n'
     with serving(home / "photos", home, settings=settings) as server:
         assert server.get("/10x10/exif-6.jpg").status == 200
-    assert (home / "kept" / "exif-6.jpg").is_dir()
+    assert (home / "kept" / "exif-6.jpg@").is_dir()

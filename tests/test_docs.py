@@ -30,7 +30,7 @@ ADDRESS = "127.0.0.1:8000"
 # What starts a server is tried by the test of the server; here one runs already.
 SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
 # What changes or needs the machine: run by the tests of the build, in a fresh environment.
-BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*)$")
+BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*|python (-m )?bench.*)$")
 KNOWN_LANGUAGES = {"sh", "toml", "html"}
 
 

@@ -91,7 +91,9 @@ class Service:
         self._flights: dict[object, Future[Any]] = {}
         self._failures: OrderedDict[str, tuple[SafelightError, float]] = OrderedDict()
         self._infos: OrderedDict[tuple[str, str], Info] = OrderedDict()
-        self._seconds = 0.0
+        self._asking = 0
+        # What a picture has taken lately, on average.
+        self._mean_seconds = 0.0
         # More threads than slots: reading and storing overlap with rendering.
         self._makers = ThreadPoolExecutor(2 * renderer.slots + 2, "safelight-make")
         self._askers = ThreadPoolExecutor(2, "safelight-ask")
@@ -169,13 +171,23 @@ class Service:
         return flight
 
     def submit_info(self, key: str, *, deadline: float) -> Future[Info]:
-        """Have a source's header read; never waits behind pictures."""
-        return self._askers.submit(self.info, key, deadline=deadline)
+        """Have a source's header read; never waits behind pictures. Raises Busy."""
+        with self._lock:
+            if self._asking >= self._queue:
+                raise Busy("too many images are being asked about at the moment: try again shortly")
+            asked = self._askers.submit(self.info, key, deadline=deadline)
+            self._asking += 1
+        asked.add_done_callback(lambda _: self._asked())
+        return asked
+
+    def _asked(self) -> None:
+        with self._lock:
+            self._asking -= 1
 
     def _admit(self, deadline: float) -> None:
         """Refuse what could not be done in time, before any work is put into it."""
         waiting = len(self._flights)
-        wait = waiting * self._seconds / self.renderer.slots
+        wait = waiting * self._mean_seconds / self.renderer.slots
         if waiting >= self._queue or wait > deadline - time.monotonic():
             error = Busy("too many pictures are being made at the moment: try again shortly")
             error.retry_after_seconds = max(1, round(wait))
@@ -269,7 +281,8 @@ class Service:
         rendering = self.renderer.render(source, transform, deadline=deadline)
         spent = (rendering.decode_ms + rendering.encode_ms) / 1e3
         with self._lock:
-            self._seconds += 0.1 * (min(spent, time.monotonic() - started) - self._seconds)
+            spent = min(spent, time.monotonic() - started)
+            self._mean_seconds += 0.1 * (spent - self._mean_seconds)
         return rendering
 
     def _store(self, located: Located, rendering: Rendering) -> float | None:

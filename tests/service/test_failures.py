@@ -1,5 +1,6 @@
 """What fails once, what is remembered of it, and what is refused."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from safelight.errors import (
     SourceDamaged,
     SourceTooLarge,
 )
-from safelight.service import Service
+from safelight.service import Info, Service
 from safelight.storage import opened_bytes
 from safelight.transform import Transform
 from tests.support.services import LIMITS, MEADOW, Gate, ServiceOf, change, located, soon
@@ -84,8 +85,29 @@ def test_a_full_queue_refuses_and_tells_when_to_come_back(
     assert service.submit(located(service, w=62), deadline=soon())[0].result(20).stored
 
 
+def test_too_many_questions_are_refused_and_the_next_ones_are_not(
+    service_of: ServiceOf, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_of(queue=2)
+    answering = threading.Event()
+    info = service.info
+
+    def slowly(key: str, *, deadline: float) -> Info:
+        assert answering.wait(20)
+        return info(key, deadline=deadline)
+
+    monkeypatch.setattr(service, "info", slowly)
+    asked = [service.submit_info(MEADOW, deadline=soon()) for _ in range(2)]
+    with pytest.raises(Busy):
+        service.submit_info(MEADOW, deadline=soon())
+    answering.set()
+    assert [question.result(20).header.width for question in asked] == [1280, 1280]
+    wait_for(lambda: service._asking == 0)
+    assert service.submit_info(MEADOW, deadline=soon()).result(20).header.width == 1280
+
+
 def test_work_that_could_not_be_done_in_time_is_refused(service: Service, gate: Gate) -> None:
-    service._seconds = 5.0
+    service._mean_seconds = 5.0
     gate.open.clear()
     flight, _ = service.submit(located(service, w=60), deadline=soon())
     with pytest.raises(Busy):

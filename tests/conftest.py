@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,9 @@ def photos() -> Path:
 def data() -> Path:
     """Give the folder of test images (read only)."""
     return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_works() -> None:
+    """A shell that starts the tests in the background has them, and their servers, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

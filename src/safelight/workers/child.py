@@ -27,6 +27,8 @@ from safelight.workers.protocol import Job, Picture, Reply, receive_job, send_re
 _TRIM_JOBS = 8
 _TRIM_MEMORY = 96_000_000
 
+_NICENESS = 5
+
 _PAGE = resource.getpagesize()
 
 
@@ -35,6 +37,8 @@ def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> 
     # Ctrl-C in a terminal reaches the whole group; the pool decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(limits.worker_memory)
+    # The server has little to do and many who wait for it: it goes first.
+    os.nice(_NICENESS)
     engine.prepare(threads=1)
     threading.Thread(target=_leave_with_pool, args=[channel], daemon=True).start()
     # Without a pool there is nobody to answer, and nothing to tell.

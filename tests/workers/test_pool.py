@@ -130,6 +130,12 @@ def test_a_worker_is_bounded_in_memory_and_leaves_no_core(pool_of: PoolOf) -> No
     assert rows["Max core file size"] == ["0", "0"]
 
 
+def test_a_worker_yields_to_the_server(pool_of: PoolOf) -> None:
+    (pid,) = pool_of().pids()
+    ours, theirs = (os.getpriority(os.PRIO_PROCESS, process) for process in (os.getpid(), pid))
+    assert theirs == min(19, ours + 5)
+
+
 def test_a_worker_holds_no_files_but_its_own(pool_of: PoolOf, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"")

@@ -113,7 +113,7 @@ def fault(format: str, error: pyvips.Error) -> SourceError:
     """Say what libvips's error means; its own words are not for clients."""
     if "out of memory" in str(error):
         return SourceTooLarge(f"decoding the {format} needs more memory than there is")
-    return SourceDamaged(f"the {format} cannot be decoded: it is damaged")
+    return SourceDamaged(f"the {format} cannot be decoded: it is damaged; upload it again")
 
 
 def _field(image: pyvips.Image, name: str, default: Any) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from safelight.errors import OutputTooLarge, SourceTooLarge
-from safelight.operations.geometry import crop_box, fit_box, turned_size
 from safelight.picture import Header
+from safelight.plan import Plan
 from safelight.transform import Transform
 
 
@@ -22,7 +21,7 @@ class Limits:
 
     source_bytes: int = 64_000_000
     source_pixels: int = 50_000_000
-    frames: int = 1
+    frames: int = 500
     bands: int = 5
     scans: int = 200
     memory: int = 256_000_000
@@ -38,13 +37,22 @@ class Limits:
                 f"the image has {size:,} bytes: at most {self.source_bytes:,} are allowed"
             )
 
-    def check_header(self, header: Header) -> None:
-        """Refuse what would cost too much to decode. Raises SourceTooLarge."""
-        pixels = header.width * header.height * min(header.pages, self.frames)
-        if pixels > self.source_pixels:
+    def check_header(self, header: Header, *, frames: int = 1) -> None:
+        """Refuse what would cost too much to decode; ``frames`` are wanted.
+
+        Raises SourceTooLarge.
+        """
+        if frames > self.frames:
             raise SourceTooLarge(
-                f"the image is {header.width} x {header.height} px: "
+                f"the animation has {frames} frames: at most {self.frames} are allowed "
+                "(frames=1 takes the first)"
+            )
+        if header.width * header.height * frames > self.source_pixels:
+            several = f" in {frames} frames" if frames > 1 else ""
+            raise SourceTooLarge(
+                f"the image is {header.width} x {header.height} px{several}: "
                 f"at most {self.source_pixels / 1e6:g} megapixels are allowed"
+                + (" (frames=1 takes the first)" if frames > 1 else "")
             )
         if header.bands > self.bands:
             raise SourceTooLarge(
@@ -61,30 +69,29 @@ class Limits:
                 "save it smaller, or not progressive"
             )
 
-    def check_output(self, width: int, height: int, transform: Transform) -> tuple[int, int]:
-        """Reckon the output of a picture of ``width`` x ``height`` px as shown, and bound it.
+    def check_plan(self, planned: Plan, *, frames: int = 1) -> None:
+        """Refuse an answer, or a picture on its way to it, that is too large.
 
-        Returns the output's size. Raises OutputTooLarge.
+        Raises OutputTooLarge.
         """
-        fitted = fit_box(*cropped_size(width, height, transform), **fit_arguments(transform))
-        across, down = fitted.box
-        edge, pixels = max(across, down), across * down
-        if edge > self.output_edge or pixels > self.output_pixels:
+        across, down = planned.size
+        if max(across, down) > self.output_edge or across * down > self.output_pixels:
             raise OutputTooLarge(
                 f"the answer would be {across} x {down} px: at most {self.output_edge} px a side "
                 f"and {self.output_pixels / 1e6:g} megapixels are allowed"
             )
         # A long thin source enlarged to cover a box is far larger than the box before it is cut.
-        if fitted.scaled[0] * fitted.scaled[1] > self.source_pixels:
+        if planned.largest * frames > self.source_pixels:
+            several = f" in {frames} frames" if frames > 1 else ""
             raise OutputTooLarge(
-                f"the picture would be enlarged to {fitted.scaled[0]} x {fitted.scaled[1]} px "
-                f"before it is cut: at most {self.source_pixels / 1e6:g} megapixels are allowed"
+                f"the picture would be enlarged to {planned.largest / 1e6:.1f} megapixels{several} "
+                f"on its way: at most {self.source_pixels / 1e6:g} are allowed"
             )
-        return across, down
 
     def check_wish(self, transform: Transform) -> None:
         """Refuse a side longer than ``output_edge``, whatever the source. Raises OutputTooLarge."""
-        sides = [transform[name] * transform["dpr"] for name in ("w", "h") if transform[name]]
+        times = transform["dpr"] * transform["zoom"]
+        sides = [transform[name] * times for name in ("w", "h") if transform[name]]
         if any(side > self.output_edge for side in sides):
             asked = " x ".join(f"{side:g}" for side in sides)
             raise OutputTooLarge(
@@ -103,16 +110,3 @@ def decode_memory(header: Header) -> int:
         return round(pixels * header.coefficients)
     rows = min(header.height, 1_024)
     return header.width * rows * header.bands * header.depth
-
-
-def cropped_size(width: int, height: int, transform: Transform) -> tuple[int, int]:
-    """Reckon the size in px of what is left for ``resize``, after turning and cropping."""
-    width, height = turned_size(width, height, int(transform["rotate"]))
-    if transform["crop"] is not None:
-        _, _, width, height = crop_box(width, height, transform["crop"])
-    return width, height
-
-
-def fit_arguments(transform: Transform) -> dict[str, Any]:
-    """Pick the arguments of ``fit_box`` out of a transform."""
-    return {name: transform[name] for name in ("w", "h", "fit", "enlarge", "dpr")}

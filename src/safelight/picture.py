@@ -12,6 +12,8 @@ class Header:
     ``width`` and ``height`` are as stored, in px; ``orientation`` is EXIF's, 1 to 8. ``depth`` is
     in bytes per value. ``buffered`` says that decoding holds the whole picture in memory
     (progressive JPEG, interlaced PNG), ``coefficients`` the bytes per pixel that it then needs.
+    ``vector``: drawn at any size without loss. ``delays`` are those of an animation's frames, in
+    ms; ``loop`` is how often it runs, 0 for ever.
     """
 
     format: str
@@ -28,6 +30,9 @@ class Header:
     buffered: bool
     coefficients: float
     scans: int
+    vector: bool = False
+    delays: tuple[int, ...] = ()
+    loop: int = 0
 
     @property
     def shown(self) -> tuple[int, int]:

@@ -11,14 +11,14 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from safelight.dialects import Match
-from safelight.errors import Busy, SafelightError, SourceChanging, StoreUnavailable, again
+from safelight.errors import Busy, NotFound, SafelightError, SourceChanging, StoreUnavailable, again
 from safelight.formats import by_suffix
 from safelight.limits import Limits
 from safelight.negotiate import modern_format
@@ -27,7 +27,7 @@ from safelight.picture import Header, Rendering
 from safelight.storage import Opened, Store
 from safelight.transform import Transform
 from safelight.variants import VariantKey, Variants
-from safelight.workers import Renderer
+from safelight.workers import NONE, Pictures, Renderer
 
 log = logging.getLogger("safelight")
 
@@ -45,6 +45,8 @@ class Located:
     transform: Transform
     variant: VariantKey
     depends_on_accept: bool
+    # The versions of the other pictures that the transform needs, by key.
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,21 @@ class Service:
         writable = tuple(self.capabilities.get("writes", ()))
         if negotiable and (modern := modern_format(accept, writable)):
             transform = transform.changed(format=modern)
-        version = self.sources.head(match.key).version
-        return self._located(match.key, version, transform, negotiable=negotiable)
+        return self._located(match.key, transform, negotiable=negotiable)
 
-    def _located(
-        self, key: str, version: str, transform: Transform, *, negotiable: bool
-    ) -> Located:
-        variant = self.variants.key(key, version, transform.canonical)
-        return Located(key, version, transform, variant, negotiable)
+    def _located(self, key: str, transform: Transform, *, negotiable: bool) -> Located:
+        version = self.sources.head(key).version
+        pictures = {other: self._version_of(other) for other in transform.pictures()}
+        # A changed watermark makes other pictures, as a changed source does.
+        versions = "\n".join((version, *pictures.values()))
+        variant = self.variants.key(key, versions, transform.canonical)
+        return Located(key, version, transform, variant, negotiable, pictures)
+
+    def _version_of(self, picture: str) -> str:
+        try:
+            return self.sources.head(picture).version
+        except NotFound:
+            raise NotFound(f"there is no image {picture} to make this one with") from None
 
     def lookup(self, located: Located) -> Answer | None:
         """Answer from the store, if the variant is there and whole."""
@@ -225,9 +234,8 @@ class Service:
                 answer = elsewhere or self._make(located, timings, deadline)
             if answer is not None:
                 return answer
-            version = self.sources.head(located.key).version
             located = self._located(
-                located.key, version, located.transform, negotiable=located.depends_on_accept
+                located.key, located.transform, negotiable=located.depends_on_accept
             )
         raise SourceChanging("the image is being changed at the moment: try again")
 
@@ -248,18 +256,20 @@ class Service:
 
     def _make(self, located: Located, timings: Timings, deadline: float) -> Answer | None:
         """Fetch, render and store; None when the source is not what it was located as."""
-        with timings.stage("fetch"):
-            source = self.sources.open(located.key)
-        with source:
-            if source.version != located.version:
+        wanted = {located.key: located.version, **located.pictures}
+        with ExitStack() as stack:
+            with timings.stage("fetch"):
+                opened = {key: stack.enter_context(self.sources.open(key)) for key in wanted}
+            if any(opened[key].version != version for key, version in wanted.items()):
                 return None
+            pictures = {key: opened[key] for key in located.pictures}
             try:
-                rendering = self._render(source, located.transform, deadline)
+                rendering = self._render(opened[located.key], located.transform, deadline, pictures)
             except SafelightError:
-                if source.unchanged:
+                if all(source.unchanged for source in opened.values()):
                     raise
                 return None
-            if not source.unchanged:
+            if not all(source.unchanged for source in opened.values()):
                 return None
         timings.add("decode", rendering.decode_ms)
         timings.add("encode", rendering.encode_ms)
@@ -275,10 +285,16 @@ class Service:
             timings=timings,
         )
 
-    def _render(self, source: Opened, transform: Transform, deadline: float) -> Rendering:
+    def _render(
+        self,
+        source: Opened,
+        transform: Transform,
+        deadline: float,
+        pictures: Pictures = NONE,
+    ) -> Rendering:
         self.limits.check_bytes(source.size)
         started = time.monotonic()
-        rendering = self.renderer.render(source, transform, deadline=deadline)
+        rendering = self.renderer.render(source, transform, deadline=deadline, pictures=pictures)
         spent = (rendering.decode_ms + rendering.encode_ms) / 1e3
         with self._lock:
             spent = min(spent, time.monotonic() - started)

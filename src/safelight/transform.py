@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from safelight.errors import TransformInvalid
 from safelight.operations import OPERATIONS, PARAMETERS, Operation, in_order
-from safelight.params import Flag
+from safelight.params import Key
 
 MAX_TEXT = 4_096
 # The word for a transform that changes nothing.
@@ -70,20 +70,21 @@ class Transform:
             for operation in in_order(PARAMETERS[name].operation for name in arguments)
         ]
 
+    def pictures(self) -> tuple[str, ...]:
+        """List the keys of the other pictures that this one is made with, sorted."""
+        return tuple(
+            sorted({v for name, v in self.arguments if isinstance(PARAMETERS[name].kind, Key)})
+        )
+
     def changed(self, **arguments: Any) -> Transform:
         """Replace some arguments; None takes one out."""
         return Transform.of(**(dict(self.arguments) | arguments))
 
 
-def _without_effect(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+def _without_effect(arguments: Mapping[str, Any]) -> list[str]:
     """Name the parameters that cannot change the result, so that one picture has one text."""
-    if "w" not in arguments and "h" not in arguments:
-        return ("fit", "gravity", "enlarge", "dpr")
-    if "w" not in arguments or "h" not in arguments:
-        return ("fit", "gravity")
-    if arguments.get("fit", "cover") not in ("cover", "contain"):
-        return ("gravity",)
-    return ()
+    concerned = {PARAMETERS[name].operation for name in arguments}
+    return [name for operation in concerned for name in OPERATIONS[operation].idle(arguments)]
 
 
 def _canonical(arguments: tuple[tuple[str, Any], ...]) -> str:
@@ -99,7 +100,8 @@ def parse(
     """Read ``name=value`` pairs, bare sizes, flags and preset names, separated by commas.
 
     ``text`` is still percent-encoded, as in a URL, so that a value may hold ``%2C``. Explicit
-    arguments win over those of a preset, and those over ``defaults``. Raises TransformInvalid.
+    arguments win over those of a preset, and those over ``defaults``; an empty one (``crop=``)
+    takes the preset's away. Raises TransformInvalid.
     """
     given = dict(defaults.arguments) if defaults else {}
     return Transform.of(**(given | _read(text, presets or {})))
@@ -112,7 +114,8 @@ def parse_preset(text: str) -> Transform:
     ("fit=cover"): it counts once the rest is known. Raises TransformInvalid.
     """
     given = _read(text, {})
-    return Transform(tuple((name, given[name]) for name in PARAMETERS if name in given))
+    kept = (name for name in PARAMETERS if given.get(name) is not None)
+    return Transform(tuple((name, given[name]) for name in kept))
 
 
 def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
@@ -123,7 +126,9 @@ def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
     for token in filter(None, text.split(",")):
         name, equals, raw = token.partition("=")
         word = unquote(name)
-        if equals:
+        if equals and not raw:
+            _unset(explicit, _known(word))
+        elif equals:
             _set(explicit, _known(word), unquote(raw))
         elif word == ORIGINAL:
             continue
@@ -136,11 +141,18 @@ def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
             for side, length in zip(("w", "h"), size, strict=True):
                 if length:
                     _set(explicit, side, length)
-        elif _is_flag(word):
-            _set(explicit, _known(word), "")
+        elif (bare := _bare(word)) is not None:
+            _set(explicit, _known(word), bare)
         else:
             raise TransformInvalid(_unknown(word, presets))
     return preset | explicit
+
+
+def _unset(arguments: dict[str, Any], name: str) -> None:
+    """Take back what a preset says: ``crop=`` is no crop."""
+    if name in arguments:
+        raise TransformInvalid(f"{name!r} is given more than once")
+    arguments[name] = None
 
 
 def bare_size(word: str) -> tuple[str, str] | None:
@@ -174,9 +186,9 @@ def _known(word: str) -> str:
     return name
 
 
-def _is_flag(word: str) -> bool:
+def _bare(word: str) -> str | None:
     name = _BY_ALIAS.get(word, word)
-    return name in PARAMETERS and isinstance(PARAMETERS[name].kind, Flag)
+    return PARAMETERS[name].kind.bare if name in PARAMETERS else None
 
 
 def _unknown(word: str, presets: Mapping[str, Transform]) -> str:

@@ -25,7 +25,7 @@ from safelight.formats import WRITABLE
 from safelight.storage import Entry, Store
 
 # Part of every variant key: raise it when the same transform shall give other pixels.
-EPOCH = 1
+EPOCH = 2
 
 _MARK = "@"
 # Beside the sources, not below a folder that would be made and removed with each lease.

@@ -13,6 +13,7 @@ from safelight.picture import Header, Rendering
 from safelight.service import Located, Service
 from safelight.storage import Opened
 from safelight.transform import Transform
+from safelight.workers import NONE, Pictures
 from safelight.workers.inprocess import InProcess
 
 LIMITS = Limits(source_bytes=4_000_000)
@@ -33,11 +34,13 @@ class Gate:
     def start(self) -> dict[str, Any]:
         return self.inside.start()
 
-    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+    def render(
+        self, source: Opened, transform: Transform, *, deadline: float, pictures: Pictures = NONE
+    ) -> Rendering:
         self.renders += 1
         assert self.open.wait(20)
         self.meanwhile()
-        return self.inside.render(source, transform, deadline=deadline)
+        return self.inside.render(source, transform, deadline=deadline, pictures=pictures)
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         self.renders += 1

@@ -2,6 +2,7 @@
 
 import math
 import random
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -11,17 +12,25 @@ from hypothesis.strategies import SearchStrategy
 
 from safelight.operations import PARAMETERS
 from safelight.params import (
-    COMPASS,
-    CONTENT_AWARE,
+    Angle,
     Box,
+    Boxes,
     Colour,
+    Colours,
     Enum,
     Flag,
     Float,
     Gravity,
     Int,
+    Key,
     Kind,
+    Length,
+    Part,
+    Ratio,
+    Sides,
+    Text,
 )
+from safelight.params.places import COMPASS
 from safelight.transform import Transform
 
 
@@ -30,13 +39,22 @@ def _thousandths(low: float, high: float) -> SearchStrategy[float]:
     return whole.map(lambda number: number / 1000)
 
 
+def _or_words(numbers: SearchStrategy[Any], kind: Any) -> SearchStrategy[Any]:
+    return st.one_of(numbers, st.sampled_from(kind.words)) if kind.words else numbers
+
+
 def _int(kind: Int) -> SearchStrategy[Any]:
     near = st.integers(kind.low, min(kind.high, kind.low + 4_000))
-    return st.one_of(near, st.integers(kind.low, kind.high), st.sampled_from([kind.low, kind.high]))
+    ends = st.sampled_from([kind.low, kind.high])
+    return _or_words(st.one_of(near, st.integers(kind.low, kind.high), ends), kind)
 
 
 def _float(kind: Float) -> SearchStrategy[Any]:
-    return _thousandths(kind.low, kind.high)
+    return _or_words(_thousandths(kind.low, kind.high), kind)
+
+
+def _angle(kind: Angle) -> SearchStrategy[Any]:
+    return st.one_of(st.sampled_from([0.0, 90.0, 180.0, 270.0]), _thousandths(0, 359.999))
 
 
 def _flag(kind: Flag) -> SearchStrategy[Any]:
@@ -47,20 +65,74 @@ def _enum(kind: Enum) -> SearchStrategy[Any]:
     return st.sampled_from(kind.words)
 
 
-def _colour(kind: Colour) -> SearchStrategy[Any]:
+def _ink() -> SearchStrategy[Any]:
     part = st.integers(0, 255)
     return st.tuples(part, part, part, st.one_of(st.just(255), part))
 
 
+def _colour(kind: Colour) -> SearchStrategy[Any]:
+    return _or_words(_ink(), kind)
+
+
+def _colours(kind: Colours) -> SearchStrategy[Any]:
+    return st.tuples(_ink(), _ink())
+
+
+def _part(limit: int, *, least: int = 0) -> SearchStrategy[Part]:
+    return st.one_of(
+        st.integers(least, limit), st.integers(least, least + 2), _thousandths(least / 1000, 1)
+    )
+
+
 def _gravity(kind: Gravity) -> SearchStrategy[Any]:
-    words = st.sampled_from((*COMPASS, *CONTENT_AWARE))
-    return st.one_of(words, st.tuples(_thousandths(0, 1), _thousandths(0, 1)))
+    words, offset = st.sampled_from(tuple(COMPASS)), _part(65_535)
+    moved = st.tuples(words, offset, offset).filter(lambda place: place[1:] != (0, 0))
+    point = st.tuples(_thousandths(0, 1), _thousandths(0, 1))
+    return st.one_of(st.sampled_from(kind.words), point, moved)
+
+
+def _length(kind: Length) -> SearchStrategy[Any]:
+    px = st.integers(kind.low, kind.high)
+    return _or_words(st.one_of(px, _thousandths(0, 1)), kind)
 
 
 def _box(kind: Box) -> SearchStrategy[Any]:
-    corner = st.one_of(st.integers(0, kind.limit), st.integers(0, 2), _thousandths(0, 1))
-    size = st.one_of(st.integers(1, kind.limit), st.integers(1, 2), _thousandths(0.001, 1))
-    return st.tuples(corner, corner, size, size)
+    corner, size = _part(kind.limit), _part(kind.limit, least=1)
+    placed = st.tuples(size, size)
+    boxes = st.tuples(corner, corner, size, size)
+    return st.one_of(boxes, placed) if kind.placed else boxes
+
+
+def _boxes(kind: Boxes) -> SearchStrategy[Any]:
+    return st.lists(_box(Box()), min_size=1, max_size=kind.most).map(tuple)
+
+
+def _sides(kind: Sides) -> SearchStrategy[Any]:
+    side = _part(kind.limit)
+    return st.one_of(
+        side.map(lambda same: (same,) * 4),
+        st.tuples(side, side).map(lambda two: two * 2),
+        st.tuples(side, side, side, side),
+    )
+
+
+def _ratio(kind: Ratio) -> SearchStrategy[Any]:
+    pairs = st.tuples(st.integers(1, 999), st.integers(1, 999))
+    allowed = pairs.filter(lambda pair: 1 / 100 <= pair[0] / pair[1] <= 100)
+    return allowed.map(lambda pair: Ratio().parse(f"{pair[0]}:{pair[1]}"))
+
+
+def _text(kind: Text) -> SearchStrategy[Any]:
+    letter = st.one_of(
+        st.characters(exclude_categories=("Cs", "Cc")), st.sampled_from("\n<&>,%%+=; ")
+    )
+    written = st.text(letter, min_size=1, max_size=min(kind.longest, 40))
+    composed = written.map(lambda text: unicodedata.normalize("NFC", text))
+    return composed.filter(lambda text: bool(text.replace("\n", " ").strip()))
+
+
+def _key(kind: Key) -> SearchStrategy[Any]:
+    return keys().filter(lambda key: "\\" not in key)
 
 
 # A new kind of parameter has a row here; a test says so.
@@ -72,6 +144,14 @@ BY_KIND: dict[type, Callable[[Any], SearchStrategy[Any]]] = {
     Colour: _colour,
     Gravity: _gravity,
     Box: _box,
+    Angle: _angle,
+    Boxes: _boxes,
+    Colours: _colours,
+    Key: _key,
+    Length: _length,
+    Ratio: _ratio,
+    Sides: _sides,
+    Text: _text,
 }
 
 
@@ -110,10 +190,10 @@ def spellings(draw: st.DrawFn, given: dict[str, Any]) -> str:
     for name, value in left.items():
         kind = PARAMETERS[name].kind
         word = draw(st.sampled_from((name, *kind.aliases)))
-        if value is True and draw(st.booleans()):
+        text = kind.build(value)
+        if text == kind.bare and draw(st.booleans()):
             written.append(word)
             continue
-        text = kind.build(value)
         if isinstance(kind, Enum):
             same = [synonym for synonym, meant in kind.synonyms if meant == value]
             text = draw(st.sampled_from([text, text.upper(), *same]))
@@ -124,7 +204,9 @@ def spellings(draw: st.DrawFn, given: dict[str, Any]) -> str:
 def _escaped(text: str, chance: random.Random) -> str:
     """Percent-encode some letters, as an over-careful client may."""
     return "".join(
-        f"%{ord(letter):02x}" if letter in "%," or chance.random() < 0.1 else letter
+        "".join(f"%{byte:02x}" for byte in letter.encode())
+        if letter in "%," or chance.random() < 0.1
+        else letter
         for letter in text
     )
 

@@ -39,7 +39,7 @@ class Child:
         return receive_reply(self.channel, time.monotonic() + 20)
 
     def ask(self, job: Job, source: Opened) -> tuple[Reply, bytes]:
-        send_job(self.channel, job, source.descriptor)
+        send_job(self.channel, job, [source.descriptor])
         return self.reply()
 
     def end(self) -> tuple[int, str]:

@@ -69,12 +69,13 @@ def test_a_job_takes_its_source_along(ends: tuple[socket.socket, socket.socket])
     ours, theirs = ends
     job = Job("render", 7, "w=800,format=webp")
     with opened_bytes(b"picture", version="1") as source:
-        send_job(ours, job, source.descriptor)
+        send_job(ours, job, [source.descriptor])
     received = receive_job(theirs)
     assert received is not None
     assert received[0] == job
-    assert os.pread(received[1], 100, 0) == b"picture"
-    os.close(received[1])
+    (descriptor,) = received[1]
+    assert os.pread(descriptor, 100, 0) == b"picture"
+    os.close(descriptor)
 
 
 def test_a_pool_that_is_gone_is_no_job(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pyvips
 
 from safelight import formats
+from safelight.engine.materials import Studio
 from safelight.engine.source import available, decode, fault, probe
-from safelight.engine.target import encode
+from safelight.engine.target import encode, may_move
+from safelight.errors import TransformInvalid
 from safelight.limits import Limits
-from safelight.picture import Rendering
+from safelight.operations import Stage
+from safelight.operations.frame import Frame, Image
+from safelight.operations.reading import Reading
+from safelight.picture import Header, Rendering
+from safelight.plan import plan, reading
 from safelight.transform import Transform
 
 __all__ = ["capabilities", "prepare", "probe", "run"]
 
+# Another picture is held whole: larger than this it would only be shrunk.
+_MATERIAL = Transform.of(w=2_048, h=2_048, fit="inside")
 _ALLOWED_LOADERS = ("Jpeg", "Png", "Webp", "Heif", "Nsgif", "Tiff", "Svg")
 
 
@@ -41,23 +52,33 @@ def capabilities() -> dict[str, Any]:
     }
 
 
-def run(data: bytes, transform: Transform, limits: Limits) -> Rendering:
+def run(
+    data: bytes,
+    transform: Transform,
+    limits: Limits,
+    *,
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
+) -> Rendering:
     """Make a picture.
 
-    ``data``: a whole source file. Raises SourceError of some kind when it cannot be used,
-    OutputTooLarge when the answer would be too large.
+    ``data``: a whole source file; ``pictures``: those of ``transform.pictures()``, by key. Raises
+    SourceError of some kind when one cannot be used, OutputTooLarge when the answer would be.
     """
     started = time.perf_counter()
-    header = probe(data)
-    limits.check_header(header)
-    if header.format == "svg":
+    opened = reading(transform)
+    header = _header(data, opened)
+    if not opened.orient:
+        header = replace(header, orientation=1)
+    frames = _frames(header, opened, transform)
+    limits.check_header(header, frames=frames)
+    if header.vector:
         transform = transform.changed(enlarge=True)
-    limits.check_output(*header.shown, transform)
+    planned = plan(*header.shown, transform)
+    limits.check_plan(planned, frames=frames)
+    materials = Studio({key: _material(pictures[key], limits) for key in transform.pictures()})
     try:
-        frame = decode(data, header, transform)
-        for operation, arguments in transform.steps():
-            frame = operation.apply(frame, **arguments)
-        frame = frame.in_memory()
+        source = decode(data, header, opened, planned, frames=frames, materials=materials)
+        frame = _joined([_through(frame, transform, limits) for frame in source], header)
     except pyvips.Error as error:
         raise fault(header.format, error) from error
     decoded = time.perf_counter()
@@ -65,10 +86,65 @@ def run(data: bytes, transform: Transform, limits: Limits) -> Rendering:
     return Rendering(
         data=encoded,
         mime=format.mime,
-        width=frame.image.width,
-        height=frame.image.height,
+        width=frame.width,
+        height=frame.height,
         source_width=header.shown[0],
         source_height=header.shown[1],
         decode_ms=(decoded - started) * 1e3,
         encode_ms=(time.perf_counter() - decoded) * 1e3,
     )
+
+
+def _header(data: bytes, opened: Reading) -> Header:
+    """Read the header of the page that is wanted. Raises TransformInvalid when it is not there."""
+    header = probe(data)
+    if opened.page > header.pages:
+        has = "one page" if header.pages == 1 else f"{header.pages} pages"
+        raise TransformInvalid(f"page={opened.page}: the image has {has}")
+    return header if opened.page == 1 else probe(data, page=opened.page)
+
+
+def _frames(header: Header, opened: Reading, transform: Transform) -> int:
+    """Count the frames that are wanted: one, unless source and output are both animations."""
+    if not (formats.BY_NAME[header.format].animation and may_move(transform["format"])):
+        return 1
+    rest = header.pages - opened.page + 1
+    return rest if opened.frames is None else min(rest, opened.frames)
+
+
+def _through(frame: Frame, transform: Transform, limits: Limits) -> Frame:
+    """Take a frame through all operations, and have its pixels."""
+    for operation, arguments in transform.steps():
+        if operation.stage == Stage.SOURCE:
+            continue
+        frame = operation.apply(frame, **arguments)
+        if operation.full:
+            # What it leaves is known only now.
+            limits.check_plan(plan(frame.width, frame.height, transform, after=operation.stage))
+    return frame.in_memory()
+
+
+def _joined(frames: list[Frame], header: Header) -> Frame:
+    """Put the frames of an animation into one strip, as libvips writes them."""
+    first = frames[0]
+    if len(frames) == 1:
+        return first
+    start = first.reading.page - 1
+    delays = list(header.delays[start : start + len(frames)])
+    strip = pyvips.Image.arrayjoin([frame.image for frame in frames], across=1).copy()
+    strip.set_type(pyvips.GValue.gint_type, "page-height", first.image.height)
+    strip.set_type(pyvips.GValue.array_int_type, "delay", delays)
+    strip.set_type(pyvips.GValue.gint_type, "loop", header.loop)
+    return replace(first, image=strip)
+
+
+def _material(data: bytes, limits: Limits) -> Image:
+    """Open another picture, small enough to be held, as RGB with alpha."""
+    header = probe(data)
+    limits.check_header(header)
+    planned = plan(*header.shown, _MATERIAL)
+    nothing = Studio({})
+    frame = next(iter(decode(data, header, Reading(), planned, frames=1, materials=nothing)))
+    image = _through(frame, _MATERIAL, limits).image
+    image = image.colourspace("srgb") if image.bands < 3 else image
+    return image if image.hasalpha() else image.addalpha()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pyvips
@@ -11,11 +12,10 @@ from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_sc
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
-from safelight.limits import cropped_size, fit_arguments
-from safelight.operations.frame import Frame, Image, resample
-from safelight.operations.geometry import fit_box
+from safelight.operations.frame import Frame, Image, Materials, resample
+from safelight.operations.reading import Reading
 from safelight.picture import Header
-from safelight.transform import Transform
+from safelight.plan import Plan
 
 # What a loader that shrinks leaves for the Lanczos step: less would be seen, more is waste.
 # libjpeg's scaling is a clean one and comes in steps, libwebp's is coarser and in any size.
@@ -25,6 +25,8 @@ WEBP_RESIDUAL = 1.4
 _SCAN = b"\xff\xda\x00"
 # librsvg refuses to draw on a larger canvas.
 _SVG_CANVAS = 32_000
+# What a strip of frames says of itself, and a single frame must not.
+_STRIP_FIELDS = ("page-height", "n-pages", "delay", "loop")
 _SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
 
 
@@ -33,10 +35,11 @@ def available(nickname: str | None) -> bool:
     return nickname is not None and bool(pyvips.type_find("VipsOperation", f"{nickname}_buffer"))
 
 
-def probe(data: bytes) -> Header:
+def probe(data: bytes, *, page: int = 1) -> Header:
     """Read what the header says, without decoding pixels.
 
-    ``data``: a whole file. Raises UnsupportedFormat, SourceDamaged, SourceTooLarge.
+    ``data``: a whole file; ``page`` counts from 1, and is there. Raises UnsupportedFormat,
+    SourceDamaged, SourceTooLarge.
     """
     format = _recognised(data)
     if format.name == "svg":
@@ -45,7 +48,7 @@ def probe(data: bytes) -> Header:
         check_png_texts(data)
     elif format.name == "tiff":
         check_tiff_colours(data)
-    image = _load(data, format)
+    image = _load(data, format, **({} if page == 1 else {"page": page - 1}))
     # Counting reads the whole file: 1 ms a megabyte, so only where it can matter.
     scans = data.count(_SCAN) if _field(image, "jpeg-multiscan", 0) else 1
     progressive = scans > 1
@@ -69,6 +72,8 @@ def probe(data: bytes) -> Header:
         if progressive
         else image.bands * depth,
         scans=scans,
+        delays=tuple(_field(image, "delay", ())),
+        loop=_field(image, "loop", 0),
     )
 
 
@@ -82,7 +87,7 @@ def _svg_header(data: bytes) -> Header:
     return Header(
         format="svg", width=width, height=height, bands=4, depth=1, pages=1, orientation=1,
         alpha=True, palette=False, space="srgb", profile=None, buffered=False, coefficients=4,
-        scans=1,
+        scans=1, vector=True,
     )  # fmt: skip
 
 
@@ -130,35 +135,63 @@ def _profile(image: pyvips.Image) -> str | None:
     return None if data is None else profile_name(data) or "unnamed"
 
 
-def decode(data: bytes, header: Header, transform: Transform) -> Frame:
-    """Open a source at the size that the transform needs: upright, in sRGB or grey, 8 bits.
+def decode(
+    data: bytes,
+    header: Header,
+    reading: Reading,
+    planned: Plan,
+    *,
+    frames: int,
+    materials: Materials,
+) -> Iterator[Frame]:
+    """Open a source at the size that is needed: upright, in its colour space, frame by frame.
 
-    The frame's nominal size is the full size as shown; its image may already be smaller.
+    A frame's nominal size is the full size as shown; its image may already be smaller. They have to
+    be taken in order, each before the next.
     """
-    width, height = header.shown
-    turned = int(transform["rotate"]) % 180 != 0
-    region = cropped_size(width, height, transform)
-    wanted = fit_box(*region, **cast("Any", fit_arguments(transform))).scaled
-    scale = max(target / full for target, full in zip(wanted, region, strict=True))
-    image: Image = _load_scaled(data, header, scale)
-    if transform["crop"] is None:
+    options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
+    strip = _load_scaled(data, header, planned.scale, options)
+    decisions: dict[str, Any] = {}
+    for page in _pages(strip, frames):
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
-        swapped = turned != (header.orientation >= 5)
-        image = resample(image, *(reversed(wanted) if swapped else wanted))
-    image = _upright_srgb(image)
-    return Frame(image, width, height)
+        small = resample(page, *_as_stored(header, planned)) if planned.direct else page
+        image = _upright_srgb(small, header.orientation)
+        yield Frame(image, *header.shown, materials=materials, reading=reading, decisions=decisions)
 
 
-def _load_scaled(data: bytes, header: Header, scale: float) -> pyvips.Image:
+def _as_stored(header: Header, planned: Plan) -> tuple[int, int]:
+    """Give the size to scale to before the picture is turned."""
+    width, height = header.shown
+    turned = planned.region == (height, width) and width != height
+    across, down = planned.scaled
+    return (down, across) if turned != (header.orientation >= 5) else (across, down)
+
+
+def _pages(strip: Image, frames: int) -> Iterator[Image]:
+    """Cut an animation's strip into its frames, each of them whole in memory."""
+    if frames == 1:
+        yield strip
+        return
+    height = strip.get("page-height")
+    for number in range(frames):
+        page = strip.crop(0, number * height, strip.width, height).copy()
+        for field in _STRIP_FIELDS:
+            page.remove(field)
+        yield page.copy_memory()
+
+
+def _load_scaled(
+    data: bytes, header: Header, scale: float, options: dict[str, Any]
+) -> pyvips.Image:
     format = formats.BY_NAME[header.format]
     if header.format == "jpeg":
         return _load(data, format, shrink=_jpeg_shrink(scale) if jpeg_scales(data) else 1)
     if header.format == "webp" and scale * WEBP_RESIDUAL < 1:
-        return _load(data, format, scale=scale * WEBP_RESIDUAL)
+        return _load(data, format, scale=scale * WEBP_RESIDUAL, **options)
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
         return _load_svg(svg.prepare(data).data, scale=min(scale, largest))
-    return _load(data, format)
+    return _load(data, format, **(options if header.pages > 1 else {}))
 
 
 def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
@@ -171,9 +204,9 @@ def _jpeg_shrink(scale: float) -> int:
     return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
 
 
-def _upright_srgb(image: Any) -> Image:
+def _upright_srgb(image: Any, orientation: int) -> Image:
     image = _srgb(image)
-    if _orientation(image) != 1:
+    if orientation != 1:
         # Turning reads the pixels in another order than the decoder gives them.
         image = image.copy_memory().autorot()
     return cast("Image", image)

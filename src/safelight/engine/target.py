@@ -11,7 +11,8 @@ import pyvips
 from safelight import formats
 from safelight.errors import SafelightError
 from safelight.formats import Format
-from safelight.operations.frame import WHITE, Encoding, Frame
+from safelight.operations.encoding import Encoding
+from safelight.operations.frame import WHITE, Frame
 from safelight.picture import Header
 
 Options = dict[str, Any]
@@ -25,7 +26,7 @@ _DRAWN_ENTROPY = 5.5
 
 def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
     """Write a rendered picture, without metadata, in the format that it asks for or deserves."""
-    image = _on_background(cast("pyvips.Image", frame.image), frame.background)
+    image = _on_background(cast("pyvips.Image", frame.image), frame.colour)
     format = _output_format(frame.encoding, header, alpha=image.hasalpha())
     if image.hasalpha() and not format.alpha:
         image = _flattened(image, WHITE)
@@ -39,6 +40,11 @@ def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
     except pyvips.Error as error:
         raise SafelightError(f"the picture could not be written as {format.name}") from error
     return min(tries, key=len), format
+
+
+def may_move(format: str | None) -> bool:
+    """Tell whether a picture that is asked for in a format may be an animation."""
+    return format is None or format == "auto" or formats.BY_NAME[format].animation
 
 
 def _write(image: pyvips.Image, format: Format, options: Options) -> bytes:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
-WHITE = (255, 255, 255, 255)
+from safelight.operations.encoding import Encoding
+from safelight.operations.reading import Reading
+from safelight.params import Ink, Part, Place, half_up
+
+WHITE: Ink = (255, 255, 255, 255)
+
+_Decision = TypeVar("_Decision")
 
 
 class Image(Protocol):
@@ -27,34 +34,62 @@ class Image(Protocol):
         """Every libvips operation is a method."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What the output shall be; None leaves the choice to the engine.
+class Materials(Protocol):
+    """What an operation may draw with; the engine has it."""
 
-    ``palette`` is the source's: its few colours may be worth keeping few.
-    """
+    def picture(self, key: str) -> Image:
+        """Open another picture of the source store, as RGB with alpha."""
 
-    format: str | None = None
-    quality: int | None = None
-    effort: int | None = None
-    lossless: bool = False
-    palette: bool = False
+    def drawing(self, svg: str, width: int, height: int) -> Image:
+        """Draw an SVG of ``width`` x ``height`` px, as RGB with alpha."""
+
+    def text(self, text: str, *, size: float, align: str = "low", width: int = 0) -> Image:
+        """Set text in lines ``size`` px high, as one band: 255 where there is ink.
+
+        ``width``: break lines there, in px; 0 breaks none.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An image with its nominal size.
+    """A picture, or one frame of an animation, with its nominal size.
 
     ``width`` and ``height`` are the size that operations reckon with. The image may hold fewer
     pixels than that, when the loader has already shrunk it; ``resize`` brings the two together.
-    ``background`` is what transparency and padding show, None when nobody has said.
+    ``background`` is what transparency and padding show, None when nobody has said, "blur" for the
+    picture itself. ``gravity`` is what stays when something must go, and where things are put.
+    ``dpr`` multiplies the lengths that are asked for in px.
     """
 
     image: Image
     width: int
     height: int
-    background: tuple[int, int, int, int] | None = None
+    materials: Materials
+    background: Ink | str | None = None
+    gravity: Place = "center"
+    dpr: float = 1.0
     encoding: Encoding = field(default_factory=Encoding)
+    reading: Reading = field(default_factory=Reading)
+    # What was decided on the first frame of an animation, for all of them.
+    decisions: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def colour(self) -> Ink | None:
+        """The background, if it is a colour."""
+        return None if isinstance(self.background, str) else self.background
+
+    @property
+    def peak(self) -> float:
+        """The value of white: 255, or 65,535 for 16 bits."""
+        return 65_535.0 if self.image.format == "ushort" else 255.0
+
+    def px(self, length: float) -> int:
+        """Scale a length in px by ``dpr``."""
+        return half_up(length * self.dpr)
+
+    def length(self, length: Part, side: int) -> int:
+        """Turn a length into px: a float is a part of ``side``, pixels are scaled by ``dpr``."""
+        return half_up(length * side) if isinstance(length, float) else self.px(length)
 
     def having(self, image: Image) -> Frame:
         """Replace the image and take its size as the nominal one."""
@@ -67,6 +102,12 @@ class Frame:
     def in_memory(self) -> Frame:
         """Render what is pending, so that pixels can be read in any order."""
         return replace(self, image=self.image.copy_memory())
+
+    def once(self, name: str, decide: Callable[[], _Decision]) -> _Decision:
+        """Decide on the first frame of an animation; the others follow, so that nothing jumps."""
+        if name not in self.decisions:
+            self.decisions[name] = decide()
+        return cast("_Decision", self.decisions[name])
 
 
 def resample(image: Image, width: int, height: int) -> Image:

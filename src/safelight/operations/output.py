@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Annotated
 
 from safelight.formats import FORMATS, WRITABLE
-from safelight.operations.frame import Encoding, Frame
+from safelight.operations.encoding import Encoding
+from safelight.operations.frame import Frame
 from safelight.operations.registry import Stage, operation
 from safelight.params import Enum, Flag, Int
 

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from safelight.params import Kind
 
 
 class Stage(IntEnum):
-    """When an operation runs. The order of names in a URL never changes the result."""
+    """When an operation runs. The order of names in a URL never changes the result.
 
-    ORIENT = 0
-    TRIM = 1
-    CROP = 2
-    RESIZE = 3
-    COLOUR = 4
-    EFFECT = 5
-    OVERLAY = 6
-    PAD = 7
-    OUTPUT = 8
+    ``SOURCE`` says how the source is opened: its operations take and give a ``Reading``, all others
+    a ``Frame``. ``CANVAS`` says what the others lay and place things by.
+    """
+
+    SOURCE = 0
+    CANVAS = 1
+    ORIENT = 2
+    REDACT = 3
+    TRIM = 4
+    CROP = 5
+    RESIZE = 6
+    COLOUR = 7
+    EFFECT = 8
+    OVERLAY = 9
+    MASK = 10
+    PAD = 11
+    OUTPUT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +45,19 @@ class Parameter:
     default: Any
 
 
+# (width, height, **arguments) -> the sizes after each step of an operation, the last is its result.
+Sizes: TypeAlias = Callable[..., list[tuple[int, int]]]
+Idle: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What is known of an operation.
 
-    ``cost`` is its work per output pixel, relative to a Lanczos resize. ``doc`` is one line,
-    ``example`` a transform that shows it.
+    ``cost`` is its work per output pixel, relative to a Lanczos resize; ``full`` says that it needs
+    the source's own pixels, so that a loader may not shrink them. ``doc`` is one line, ``example``
+    a transform that shows it. ``sizes`` reckons the sizes in px through which a picture goes.
+    ``idle`` names the parameters without effect beside the arguments that are set.
     """
 
     name: str
@@ -49,8 +65,11 @@ class Operation:
     apply: Callable[..., Any]
     parameters: tuple[Parameter, ...]
     cost: float
+    full: bool
     doc: str
     example: str
+    sizes: Sizes | None
+    idle: Idle
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -59,11 +78,21 @@ PARAMETERS: dict[str, Parameter] = {}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def operation(stage: Stage, *, cost: float, example: str) -> Callable[[_Function], _Function]:
+def operation(
+    stage: Stage,
+    *,
+    cost: float,
+    example: str,
+    full: bool = False,
+    needs: tuple[str, ...] = (),
+    sizes: Sizes | None = None,
+    idle: Idle | None = None,
+) -> Callable[[_Function], _Function]:
     """Record a function as an operation.
 
     Every keyword argument is annotated ``Annotated[type, kind]`` and has a default; the first line
-    of the docstring is the documentation. Raises TypeError when a name is taken.
+    of the docstring is the documentation. ``needs``: unless one of these parameters is set, the
+    operation's others have no effect. Raises TypeError when a name is taken.
     """
 
     def record(function: _Function) -> _Function:
@@ -77,14 +106,24 @@ def operation(stage: Stage, *, cost: float, example: str) -> Callable[[_Function
             if argument.kind is inspect.Parameter.KEYWORD_ONLY
         )
         doc = (function.__doc__ or "").strip().splitlines()[0]
-        taken = {p.name for p in parameters} & set(PARAMETERS)
+        names = tuple(parameter.name for parameter in parameters)
+        taken = set(names) & set(PARAMETERS)
         if name in OPERATIONS or taken:
             raise TypeError(f"operation {name}: the name or {sorted(taken)} is taken")
-        OPERATIONS[name] = Operation(name, stage, function, parameters, cost, doc, example)
+        OPERATIONS[name] = Operation(
+            name, stage, function, parameters, cost, full, doc, example, sizes,
+            idle or partial(_unless_needed, needs, names),
+        )  # fmt: skip
         PARAMETERS.update({parameter.name: parameter for parameter in parameters})
         return function
 
     return record
+
+
+def _unless_needed(
+    needs: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Any]
+) -> Iterable[str]:
+    return () if not needs or any(need in given for need in needs) else names
 
 
 def _kind(hint: Any) -> Kind:

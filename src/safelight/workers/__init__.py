@@ -6,13 +6,19 @@ processes of its own, ``child`` is what runs in them, ``inprocess`` does the sam
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias
 
 from safelight.picture import Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
 
-__all__ = ["Renderer"]
+__all__ = ["NONE", "Pictures", "Renderer"]
+
+# The other pictures that a transform needs, open, by key.
+Pictures: TypeAlias = Mapping[str, Opened]
+NONE: Pictures = MappingProxyType({})
 
 
 class Renderer(Protocol):
@@ -28,8 +34,10 @@ class Renderer(Protocol):
     def start(self) -> dict[str, Any]:
         """Get ready; returns versions and the formats that can be read and written."""
 
-    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
-        """Make a picture."""
+    def render(
+        self, source: Opened, transform: Transform, *, deadline: float, pictures: Pictures = NONE
+    ) -> Rendering:
+        """Make a picture; ``pictures`` are those of ``transform.pictures()``."""
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header."""

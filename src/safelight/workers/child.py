@@ -59,12 +59,13 @@ def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -
     channel.settimeout(idle_seconds)
     jobs = 0
     while (received := _next_job(channel)) is not None:
-        job, descriptor = received
+        job, descriptors = received
         channel.settimeout(None)
         try:
-            reply, data = _answer(job, descriptor, limits)
+            reply, data = _answer(job, descriptors, limits)
         finally:
-            os.close(descriptor)
+            for descriptor in descriptors:
+                os.close(descriptor)
         send_reply(channel, reply, data)
         jobs += 1
         if jobs % _TRIM_JOBS == 0 and reply.memory > _TRIM_MEMORY:
@@ -72,22 +73,21 @@ def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -
         channel.settimeout(idle_seconds)
 
 
-def _next_job(channel: socket.socket) -> tuple[Job, int] | None:
+def _next_job(channel: socket.socket) -> tuple[Job, list[int]] | None:
     try:
         return receive_job(channel)
     except (TimeoutError, OSError, EOFError):
         return None
 
 
-def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
+def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, bytes]:
     try:
-        limits.check_bytes(job.size)
-        source = read_descriptor(descriptor, job.size)
-        if len(source) != job.size:
-            raise SourceChanging("the image became shorter while it was read")
+        source = _read(descriptors[0], job.size, limits)
         if job.verb == "probe":
             return Reply(memory=_memory(), header=engine.probe(source)), b""
-        made = engine.run(source, parse(job.transform), limits)
+        others = zip(job.pictures.items(), descriptors[1:], strict=True)
+        pictures = {key: _read(other, size, limits) for (key, size), other in others}
+        made = engine.run(source, parse(job.transform), limits, pictures=pictures)
     except SafelightError as error:
         return _fault(error), b""
     except MemoryError:
@@ -96,6 +96,14 @@ def _answer(job: Job, descriptor: int, limits: Limits) -> tuple[Reply, bytes]:
         traceback.print_exc()
         return _fault(SafelightError("the server's log has the reason")), b""
     return Reply(memory=_memory(), picture=Picture.of(made)), made.data
+
+
+def _read(descriptor: int, size: int, limits: Limits) -> bytes:
+    limits.check_bytes(size)
+    data = read_descriptor(descriptor, size)
+    if len(data) != size:
+        raise SourceChanging("the image became shorter while it was read")
+    return data
 
 
 def _give_back_memory() -> None:

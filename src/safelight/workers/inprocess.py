@@ -10,6 +10,7 @@ from safelight.limits import Limits
 from safelight.picture import Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
+from safelight.workers import NONE, Pictures
 
 
 class InProcess:
@@ -26,10 +27,19 @@ class InProcess:
         engine.prepare(threads=self._threads)
         return engine.capabilities()
 
-    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:  # noqa: ARG002 - nothing can be killed here
+    def render(
+        self,
+        source: Opened,
+        transform: Transform,
+        *,
+        deadline: float,  # noqa: ARG002 - nothing can be killed here
+        pictures: Pictures = NONE,
+    ) -> Rendering:
         """Make a picture."""
-        self._limits.check_bytes(source.size)
-        return engine.run(source.read(), transform, self._limits)
+        for opened in (source, *pictures.values()):
+            self._limits.check_bytes(opened.size)
+        others = {key: opened.read() for key, opened in pictures.items()}
+        return engine.run(source.read(), transform, self._limits, pictures=others)
 
     def probe(self, source: Opened, *, deadline: float) -> Header:  # noqa: ARG002 - see render
         """Read a source's header."""

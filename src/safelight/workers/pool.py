@@ -30,6 +30,7 @@ from safelight.limits import Limits
 from safelight.picture import Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
+from safelight.workers import NONE, Pictures
 from safelight.workers.protocol import Job, Reply, receive_reply, send_job
 
 log = logging.getLogger("safelight")
@@ -89,21 +90,25 @@ class Pool:
         """
         return self._render.start()
 
-    def render(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+    def render(
+        self, source: Opened, transform: Transform, *, deadline: float, pictures: Pictures = NONE
+    ) -> Rendering:
         """Make a picture in a worker.
 
         Raises SourceError for the image's faults, DeadlineExceeded, Busy when no worker came free
         in time, WorkerLost when its process was killed from outside.
         """
-        job = Job("render", source.size, transform.canonical)
-        reply, data = self._render.call(job, source.descriptor, deadline)
+        others = {key: picture.size for key, picture in pictures.items()}
+        job = Job("render", source.size, transform.canonical, others)
+        descriptors = [source.descriptor, *(picture.descriptor for picture in pictures.values())]
+        reply, data = self._render.call(job, descriptors, deadline)
         if reply.picture is None:
             _raise(reply)
         return reply.picture.rendering(data)
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header in a worker. Raises as ``render`` does."""
-        reply, _ = self._probe.call(Job("probe", source.size), source.descriptor, deadline)
+        reply, _ = self._probe.call(Job("probe", source.size), [source.descriptor], deadline)
         if reply.header is None:
             _raise(reply)
         return reply.header
@@ -155,7 +160,7 @@ class _Lane:
         with self._lock:
             return [worker.process.pid for worker in self._workers]
 
-    def call(self, job: Job, descriptor: int, deadline: float) -> tuple[Reply, bytes]:
+    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, bytes]:
         try:
             worker = self._idle.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -164,11 +169,11 @@ class _Lane:
             if worker is None or worker.process.poll() is not None:
                 worker = self._replaced(worker)
             try:
-                reply, data = worker.call(job, descriptor, deadline)
+                reply, data = worker.call(job, descriptors, deadline)
             except _LeftError:
                 worker = self._replaced(worker)
                 try:
-                    reply, data = worker.call(job, descriptor, deadline)
+                    reply, data = worker.call(job, descriptors, deadline)
                 except _LeftError:
                     raise DecoderCrashed("decoding the image ended the decoder") from None
         except Busy:
@@ -265,11 +270,11 @@ class _Worker:
             self._ready = reply.capabilities or {}
         return self._ready
 
-    def call(self, job: Job, descriptor: int, deadline: float) -> tuple[Reply, bytes]:
+    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, bytes]:
         self.wait_ready(deadline)
         self.jobs += 1
         try:
-            send_job(self._channel, job, descriptor)
+            send_job(self._channel, job, descriptors)
             return receive_reply(self._channel, deadline)
         except TimeoutError:
             raise DeadlineExceeded(

@@ -17,17 +17,23 @@ from safelight.formats import WRITABLE
 from safelight.picture import Header, Rendering
 
 _LENGTH = struct.Struct(">I")
+_MAX_DESCRIPTORS = 16
 _MAX_MESSAGE = 1 << 20
 _MAX_PICTURE = 1 << 29
 _MIMES = frozenset(format.mime for format in WRITABLE)
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker shall do: ``render`` with a transform's canonical text, or ``probe``."""
+    """What a worker shall do: ``render`` with a transform's canonical text, or ``probe``.
+
+    ``size`` is the source's, in bytes; ``pictures`` are the keys and sizes of the others that the
+    transform needs. The descriptors come in the same order.
+    """
 
     verb: str
     size: int
     transform: str = ""
+    pictures: dict[str, int] = {}
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -71,18 +77,18 @@ _decode_job = msgspec.json.Decoder(Job).decode
 _decode_reply = msgspec.json.Decoder(Reply).decode
 
 
-def send_job(channel: socket.socket, job: Job, descriptor: int) -> None:
-    """Send a job and its source. Raises OSError when the worker is gone."""
+def send_job(channel: socket.socket, job: Job, descriptors: list[int]) -> None:
+    """Send a job, its source and its other pictures. Raises OSError when the worker is gone."""
     body = _encode(job)
-    socket.send_fds(channel, [_LENGTH.pack(len(body)) + body], [descriptor])
+    socket.send_fds(channel, [_LENGTH.pack(len(body)) + body], descriptors)
 
 
-def receive_job(channel: socket.socket) -> tuple[Job, int] | None:
-    """Wait for a job and its source; None when the pool is gone."""
-    head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
+def receive_job(channel: socket.socket) -> tuple[Job, list[int]] | None:
+    """Wait for a job and its descriptors; None when the pool is gone."""
+    head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, _MAX_DESCRIPTORS)
     if len(head) < _LENGTH.size or not descriptors:
         return None
-    return _decode_job(receive_exactly(channel, _LENGTH.unpack(head)[0])), descriptors[0]
+    return _decode_job(receive_exactly(channel, _LENGTH.unpack(head)[0])), descriptors
 
 
 def send_reply(channel: socket.socket, reply: Reply, data: bytes = b"") -> None:

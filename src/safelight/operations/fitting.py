@@ -1,0 +1,157 @@
+"""The laws of size: how large a picture becomes, in whole px, before any pixel is touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from safelight.params import COMPASS, Part, Place, half_up
+
+MAX_EDGE = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """How a picture is fitted: scaled to a size, then cropped or padded to the box."""
+
+    scaled: tuple[int, int]
+    box: tuple[int, int]
+
+
+def fit_box(
+    width: int,
+    height: int,
+    *,
+    w: int | None = None,
+    h: int | None = None,
+    fit: str = "cover",
+    enlarge: bool = False,
+    dpr: float = 1.0,
+    zoom: float = 1.0,
+    min_w: int | None = None,
+    min_h: int | None = None,
+    max_w: int | None = None,
+    max_h: int | None = None,
+) -> Fitted:
+    """Reckon the size laws of ``resize`` for a picture of ``width`` x ``height`` px.
+
+    Without ``enlarge``, cover keeps the box's aspect ratio in a smaller box, contain keeps the box
+    and pads more, fill limits each side by itself. ``dpr`` multiplies every length, ``zoom`` those
+    that are neither least nor most. The most wins over the least.
+    """
+    across = _Bounds(min_w, max_w, dpr)
+    down = _Bounds(min_h, max_h, dpr)
+    if w is None or h is None or fit in ("inside", "outside"):
+        scales = [side * dpr * zoom / full for side, full in ((w, width), (h, height)) if side]
+        bound = max if fit == "outside" else min
+        scale = across.clamp(bound(scales, default=zoom * dpr) * width) / width
+        scale = down.clamp(scale * height) / height
+        # The second side may have stretched or shrunk the first past its most.
+        scale = min(scale, across.most / width)
+        scaled = _scaled(width, height, scale if enlarge else min(scale, 1.0))
+        return Fitted(scaled, scaled)
+    box = (across.clamp(w * dpr * zoom), down.clamp(h * dpr * zoom))
+    wanted = (max(1, half_up(box[0])), max(1, half_up(box[1])))
+    if fit == "fill":
+        side = wanted if enlarge else (min(wanted[0], width), min(wanted[1], height))
+        return Fitted(side, side)
+    scales = [box[0] / width, box[1] / height]
+    scale = max(scales) if fit == "cover" else min(scales)
+    shrunk = 1.0 if enlarge else min(1.0, 1 / scale)
+    scaled = _scaled(width, height, scale * shrunk)
+    if fit == "contain":
+        return Fitted((min(scaled[0], wanted[0]), min(scaled[1], wanted[1])), wanted)
+    cut = _scaled(*wanted, shrunk)
+    return Fitted((max(scaled[0], cut[0]), max(scaled[1], cut[1])), cut)
+
+
+class _Bounds:
+    """The least and the most that a side may be, in px; the most wins."""
+
+    def __init__(self, least: int | None, most: int | None, dpr: float) -> None:
+        self.least = (least or 0) * dpr
+        self.most = math.inf if most is None else most * dpr
+
+    def clamp(self, side: float) -> float:
+        return min(max(side, self.least), self.most)
+
+
+def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    return max(1, half_up(width * scale)), max(1, half_up(height * scale))
+
+
+def in_px(parts: Iterable[Part], sides: Iterable[int]) -> tuple[int, ...]:
+    """Turn lengths into px: a part (float) is one of its side."""
+    return tuple(
+        half_up(part * side) if isinstance(part, float) else part
+        for part, side in zip(parts, sides, strict=True)
+    )
+
+
+def crop_box(
+    width: int, height: int, box: tuple[Part, ...], gravity: Place = "center"
+) -> tuple[int, int, int, int]:
+    """Turn a crop's numbers into px inside a picture of ``width`` x ``height`` px.
+
+    Two numbers are a size that ``gravity`` places. What reaches beyond the picture is cut off; a
+    box wholly outside becomes its nearest pixel.
+    """
+    if len(box) == 2:
+        across, down = (
+            max(1, min(size, side))
+            for size, side in zip(in_px(box, (width, height)), (width, height), strict=True)
+        )
+        return *place(width, height, across, down, gravity), across, down
+    left, top, across, down = in_px(box, (width, height, width, height))
+    left, top = min(left, width - 1), min(top, height - 1)
+    return left, top, max(1, min(across, width - left)), max(1, min(down, height - top))
+
+
+def place(
+    width: int, height: int, across: int, down: int, gravity: Place, dpr: float = 1.0
+) -> tuple[int, int]:
+    """Place a box of ``across`` x ``down`` px in, or around, ``width`` x ``height`` px.
+
+    Returns its left and top. A compass word goes by its side, offsets (px times ``dpr``, or parts
+    of the side) lead inwards from there, a point comes into the middle of the box. Nothing leaves
+    the room.
+    """
+    room = (width - across, height - down)
+    if isinstance(gravity, str):
+        word, offsets = gravity, (0, 0)
+    elif len(gravity) == 2:
+        focus = (width * gravity[0] - across / 2, height * gravity[1] - down / 2)
+        return _within(half_up(focus[0]), room[0]), _within(half_up(focus[1]), room[1])
+    else:
+        word, x, y = gravity
+        offsets = in_px(
+            (part if isinstance(part, float) else half_up(part * dpr) for part in (x, y)),
+            (width, height),
+        )  # type: ignore[assignment]
+    left, top = (
+        _within(half_up(space * share) + (-offset if share == 1.0 else offset), space)
+        for space, share, offset in zip(room, COMPASS.get(word, (0.5, 0.5)), offsets, strict=True)
+    )
+    return left, top
+
+
+def _within(offset: int, room: int) -> int:
+    """Keep a box in its room; a box larger than its room keeps covering it."""
+    return max(min(0, room), min(offset, max(0, room)))
+
+
+def ratio_box(width: int, height: int, ratio: tuple[int, int]) -> tuple[int, int]:
+    """Reckon the largest box of an aspect ratio inside ``width`` x ``height`` px."""
+    across, down = ratio
+    if width * down > height * across:
+        return max(1, half_up(height * across / down)), height
+    return width, max(1, half_up(width * down / across))
+
+
+def turned_size(width: int, height: int, degrees: float) -> tuple[int, int]:
+    """Reckon the box around a turned picture; a quarter turn swaps the sides."""
+    if degrees % 90 == 0:
+        return (height, width) if degrees % 180 else (width, height)
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    return half_up(width * cosine + height * sine), half_up(width * sine + height * cosine)

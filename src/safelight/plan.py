@@ -1,0 +1,67 @@
+"""The sizes that a picture will have on its way, reckoned before a pixel is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safelight.operations import Stage
+from safelight.operations.reading import Reading
+from safelight.transform import Transform
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a transform will do to a picture of a known size, in px.
+
+    ``size`` is the result's. ``region`` is what is left of the source when it comes to be resized,
+    ``scaled`` what that becomes, ``largest`` the most px that the picture has on its way.
+    ``direct``: until then it is at most turned and mirrored, so that resizing may come first.
+    ``full``: something needs the source's own pixels.
+    """
+
+    size: tuple[int, int]
+    region: tuple[int, int]
+    scaled: tuple[int, int]
+    largest: int
+    direct: bool
+    full: bool
+
+    @property
+    def scale(self) -> float:
+        """How large the source is needed, 1 for all of it."""
+        if self.full:
+            return 1.0
+        return max(to / of for to, of in zip(self.scaled, self.region, strict=True))
+
+
+def plan(width: int, height: int, transform: Transform, *, after: Stage = Stage.SOURCE) -> Plan:
+    """Reckon what becomes of a picture of ``width`` x ``height`` px as shown.
+
+    ``after``: the stage that is behind it already.
+    """
+    size = region = scaled = (width, height)
+    largest, direct, full, resized = 0, True, False, False
+    for operation, arguments in transform.steps():
+        if operation.stage <= after:
+            continue
+        sizes = operation.sizes(*size, **arguments) if operation.sizes else []
+        if operation.stage == Stage.RESIZE:
+            region, scaled, resized = size, sizes[0], True
+        elif not resized:
+            full = full or operation.full
+            turned = all(sorted(after) == sorted(size) for after in sizes)
+            direct = direct and turned and operation.stage <= Stage.ORIENT
+        size = sizes[-1] if sizes else size
+        largest = max(largest, *(across * down for across, down in sizes), 0)
+    if not resized:
+        region = scaled = size
+    return Plan(size, region, scaled, largest, direct and not full, full)
+
+
+def reading(transform: Transform) -> Reading:
+    """Gather how a transform wants the source to be opened."""
+    opened = Reading()
+    for operation, arguments in transform.steps():
+        if operation.stage == Stage.SOURCE:
+            opened = operation.apply(opened, **arguments)
+    return opened

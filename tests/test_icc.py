@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from safelight.icc import profile_name
+from safelight.icc import profile_name, space
 
 
 def profile(tag: bytes, *, before: int = 0, offset: int | None = None) -> bytes:
@@ -100,3 +100,103 @@ def test_real_profiles_have_the_name_that_littlecms_gives_them(data: Path, photo
             assert profile_name(embedded) == ImageCms.getProfileDescription(opened).strip()
             checked += 1
     assert checked >= 5
+
+
+SRGB = [(0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7139)]
+P3 = [(0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841)]
+ADOBE = [(0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446)]
+
+
+def encoded_at(x: float) -> float:
+    """The curve of sRGB: IEC 61966-2-1 §5.2."""
+    return x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
+
+
+def table(points: int) -> bytes:
+    values = [round(65_535 * encoded_at(i / (points - 1))) for i in range(points)]
+    return b"curv" + bytes(4) + struct.pack(f">I{points}H", points, *values)
+
+
+def power(gamma: float) -> bytes:
+    return b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))
+
+
+def fixed(*numbers: float) -> bytes:
+    return struct.pack(f">{len(numbers)}i", *(round(number * 65_536) for number in numbers))
+
+
+PARAMETRIC = (
+    b"para" + bytes(4) + b"\0\3\0\0" + fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+)
+LINEAR = b"curv" + bytes(8)
+
+
+def matrix_profile(
+    primaries: list[tuple[float, float, float]], curve: bytes, *, extra: bytes | None = None
+) -> bytes:
+    """Build a profile of three primaries and one curve."""
+    tags = {
+        name: b"XYZ " + bytes(4) + fixed(*primary)
+        for name, primary in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True)
+    } | {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    if extra:
+        tags[extra] = b"mft2"
+    directory, body, start = b"", b"", 132 + 12 * len(tags)
+    for name, tag in tags.items():
+        directory += struct.pack(">4sII", name, start + len(body), len(tag))
+        body += tag
+    head = bytes(12) + b"mntrRGB XYZ " + bytes(104)
+    return head + struct.pack(">I", len(tags)) + directory + body
+
+
+@pytest.mark.parametrize("curve", [PARAMETRIC, table(1_024), table(64)])
+@pytest.mark.parametrize(("primaries", "name"), [(SRGB, "srgb"), (P3, "p3"), (ADOBE, None)])
+def test_a_space_is_known_by_its_primaries_and_its_curve(
+    primaries: list[tuple[float, float, float]], curve: bytes, name: str | None
+) -> None:
+    assert space(matrix_profile(primaries, curve)) == name
+
+
+@pytest.mark.parametrize("curve", [LINEAR, power(2.2), power(1.8), PARAMETRIC[:12], b"", table(2)])
+def test_the_primaries_of_srgb_with_another_curve_are_another_space(curve: bytes) -> None:
+    assert space(matrix_profile(SRGB, curve)) is None
+
+
+def test_a_profile_that_says_more_than_a_matrix_is_another_space() -> None:
+    assert space(matrix_profile(SRGB, PARAMETRIC, extra=b"A2B0")) is None
+    assert space(matrix_profile([SRGB[1], SRGB[0], SRGB[2]], PARAMETRIC)) is None
+    grey = matrix_profile(SRGB, PARAMETRIC).replace(b"RGB ", b"GRAY")
+    assert space(grey) is None
+
+
+def test_real_profiles_are_recognised(data: Path, photos: Path) -> None:
+    folder = data / "robustness" / "valid"
+    for path, expected in (
+        (photos / "mountains-p3.jpg", "p3"),
+        (folder / "sharp__p3.png", "p3"),
+        (folder / "sharp__prophoto.png", None),
+        (folder / "pillow__icc_profile.png", "srgb"),
+        (folder / "libavif__paris_exif_xmp_icc.jpg", "srgb"),
+        (folder / "thumbor__grayscale-icc.jpg", None),
+        (data / "photos" / "cmyk.jpg", None),
+    ):
+        with Image.open(path) as image:
+            assert space(image.info["icc_profile"]) == expected, path.name
+    assert space(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()) == "srgb"
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=400),
+        st.builds(
+            lambda position, junk: (
+                whole := matrix_profile(SRGB, PARAMETRIC),
+                whole[:position] + junk + whole[position + len(junk) :],
+            )[1],
+            st.integers(0, 400),
+            st.binary(max_size=12),
+        ),
+    )
+)
+def test_any_bytes_are_a_known_space_or_none(data: bytes) -> None:
+    assert space(data) in {"srgb", "p3", None}

@@ -20,7 +20,8 @@ LAYERS = {
     for level, names in enumerate(
         (
             "errors formats params observe",
-            "operations transform picture plan limits icc metadata gainmap signing negotiate svg dialects",
+            "operations transform picture plan limits icc metadata gainmap signing negotiate svg"
+            " dialects",
             "engine storage fetch",
             "workers variants events",
             "service pipelines backfill",

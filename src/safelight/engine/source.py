@@ -8,6 +8,7 @@ from typing import Any, cast
 import pyvips
 
 from safelight import formats, svg
+from safelight.engine.colour import converted, embedded
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
@@ -27,7 +28,6 @@ _SCAN = b"\xff\xda\x00"
 _SVG_CANVAS = 32_000
 # What a strip of frames says of itself, and a single frame must not.
 _STRIP_FIELDS = ("page-height", "n-pages", "delay", "loop")
-_SRGB_PROFILES = ("sRGB IEC61966-2", "sRGB built-in", "sRGB2014")
 
 
 def available(nickname: str | None) -> bool:
@@ -131,7 +131,7 @@ def _orientation(image: pyvips.Image) -> int:
 
 
 def _profile(image: pyvips.Image) -> str | None:
-    data = _field(image, "icc-profile-data", None)
+    data = embedded(image)
     return None if data is None else profile_name(data) or "unnamed"
 
 
@@ -155,7 +155,8 @@ def decode(
     for page in _pages(strip, frames):
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
         small = resample(page, *_as_stored(header, planned)) if planned.direct else page
-        image = _upright_srgb(small, header.orientation)
+        coloured = converted(small, profile=reading.profile, depth=reading.depth)
+        image = _upright(coloured, header.orientation)
         yield Frame(image, *header.shown, materials=materials, reading=reading, decisions=decisions)
 
 
@@ -204,43 +205,6 @@ def _jpeg_shrink(scale: float) -> int:
     return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
 
 
-def _upright_srgb(image: Any, orientation: int) -> Image:
-    image = _srgb(image)
-    if orientation != 1:
-        # Turning reads the pixels in another order than the decoder gives them.
-        image = image.copy_memory().autorot()
-    return cast("Image", image)
-
-
-def _srgb(image: pyvips.Image) -> pyvips.Image:
-    """Convert to sRGB, or to grey where the source is grey, 8 bits a value."""
-    grey = image.interpretation in ("b-w", "grey16") or image.bands < 3
-    space = "b-w" if grey else "srgb"
-    if image.interpretation == "multiband":
-        image = image.copy(interpretation=space)
-    image = _by_profile(image, grey=grey)
-    if image.interpretation != space:
-        image = image.colourspace(space)
-    if image.format == "ushort":
-        image = image.cast("uchar", shift=True)
-    return image if image.format == "uchar" else image.cast("uchar")
-
-
-def _by_profile(image: pyvips.Image, *, grey: bool) -> pyvips.Image:
-    name = _profile(image)
-    cmyk = image.interpretation == "cmyk"
-    if not cmyk and (name is None or name.startswith(_SRGB_PROFILES)):
-        return image
-    try:
-        if grey:
-            return image.icc_import(embedded=True)
-        fallback = {"input_profile": "cmyk"} if cmyk else {}
-        # Black shall be black, though no printer's ink is quite that dark.
-        transformed = image.icc_transform(
-            "srgb", embedded=True, depth=8, black_point_compensation=True, **fallback
-        )
-        return cast("pyvips.Image", transformed)
-    except pyvips.Error:
-        # A profile that does not fit the image or is broken says nothing about its colours:
-        # they are shown as viewers show them, as if there were none.
-        return image
+def _upright(image: Any, orientation: int) -> Image:
+    # Turning reads the pixels in another order than the decoder gives them.
+    return cast("Image", image if orientation == 1 else image.copy_memory().autorot())

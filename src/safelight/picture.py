@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+# A process that has decoded a stranger's file says these, and a page may take them as they are.
+_Colour: TypeAlias = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")]
+_BlurHash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Za-z#$%*+,.:;=?@[\]^_{|}~-]{28}\Z")]
+_ThumbHash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-Za-z+/]{22,36}={0,2}\Z")]
+_Preview: TypeAlias = Annotated[
+    str, Meta(pattern=r"^data:image/webp;base64,[0-9A-Za-z+/]{1,400}={0,2}\Z")
+]
+_PerceptualHash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +65,31 @@ class Rendering:
     source_height: int
     decode_ms: float
     encode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """One colour of a palette, as ``#rrggbb``, and the share of the picture that it stands for."""
+
+    color: _Colour
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a picture looks like, in little.
+
+    ``blurhash`` is text, ``thumbhash`` base64, ``preview`` a ``data:`` address of a tiny picture.
+    ``palette`` has the commonest colour first, which is ``dominant``; a picture of nothing but
+    transparency has none. ``phash`` is 16 hexadecimal digits. ``transparent``: there is something
+    to be seen through; ``drawn``: it has the few shades of a drawing, not those of a photograph.
+    """
+
+    blurhash: _BlurHash
+    thumbhash: _ThumbHash
+    preview: _Preview
+    dominant: _Colour | None
+    palette: Annotated[tuple[Swatch, ...], Meta(max_length=6)]
+    phash: _PerceptualHash
+    transparent: bool
+    drawn: bool

@@ -80,7 +80,7 @@ class Analysis:
     """What a picture looks like, in little.
 
     ``blurhash`` is text, ``thumbhash`` base64, ``preview`` a ``data:`` address of a tiny picture.
-    ``palette`` has the commonest colour first, which is ``dominant``; a picture of nothing but
+    ``colors`` is its palette, the commonest first, which is ``dominant``; a picture of nothing but
     transparency has none. ``phash`` is 16 hexadecimal digits. ``transparent``: there is something
     to be seen through; ``drawn``: it has the few shades of a drawing, not those of a photograph.
     """
@@ -89,7 +89,7 @@ class Analysis:
     thumbhash: _ThumbHash
     preview: _Preview
     dominant: _Colour | None
-    palette: Annotated[tuple[Swatch, ...], Meta(max_length=6)]
+    colors: Annotated[tuple[Swatch, ...], Meta(max_length=6)]
     phash: _PerceptualHash
     transparent: bool
     drawn: bool

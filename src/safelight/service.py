@@ -11,11 +11,11 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from safelight.dialects import Match
 from safelight.errors import Busy, NotFound, SafelightError, SourceChanging, StoreUnavailable, again
@@ -23,13 +23,15 @@ from safelight.formats import by_suffix
 from safelight.limits import Limits
 from safelight.negotiate import modern_format
 from safelight.observe import Timings
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened, Store
 from safelight.transform import Transform
 from safelight.variants import VariantKey, Variants
 from safelight.workers import NONE, Pictures, Renderer
 
 log = logging.getLogger("safelight")
+
+_Result = TypeVar("_Result")
 
 _TRIES = 3
 _POLL_SECONDS = 0.02
@@ -68,12 +70,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What is known of a source."""
+    """What is known of a source; ``analysis`` only where it was asked for."""
 
     key: str
     version: str
     size: int
     header: Header
+    analysis: Analysis | None = None
 
 
 class Service:
@@ -91,8 +94,9 @@ class Service:
         self._queue = queue
         self._lock = threading.Lock()
         self._flights: dict[object, Future[Any]] = {}
-        self._failures: OrderedDict[str, tuple[SafelightError, float]] = OrderedDict()
+        self._failures: OrderedDict[object, tuple[SafelightError, float]] = OrderedDict()
         self._infos: OrderedDict[tuple[str, str], Info] = OrderedDict()
+        self._analysed: OrderedDict[tuple[str, str], Info] = OrderedDict()
         self._asking = 0
         # What a picture has taken lately, on average.
         self._mean_seconds = 0.0
@@ -156,14 +160,29 @@ class Service:
         ``deadline``: a time of ``time.monotonic()``. Raises Busy, or a failure that is remembered.
         """
         path = located.variant.path
+        return self._fly(path, lambda: self.make(located, deadline=deadline), deadline)
+
+    def submit_analysis(self, key: str, *, deadline: float) -> Future[Info]:
+        """Have a source analysed, which is admitted like a picture. Raises as ``submit`` does."""
+        source = (key, self.sources.head(key).version)
+        if source in self._analysed:
+            known: Future[Info] = Future()
+            known.set_result(self._analysed[source])
+            return known
+        flight, _ = self._fly(source, lambda: self.analyse(key, deadline=deadline), deadline)
+        return flight
+
+    def _fly(
+        self, token: object, work: Callable[[], _Result], deadline: float
+    ) -> tuple[Future[_Result], bool]:
         with self._lock:
-            if path in self._flights:
-                return self._flights[path], True
-            self._raise_remembered(path)
+            if token in self._flights:
+                return self._flights[token], True
+            self._raise_remembered(token)
             self._admit(deadline)
-            flight = self._makers.submit(self._make_and_remember, located, deadline)
-            self._flights[path] = flight
-        flight.add_done_callback(lambda _: self._landed(path))
+            flight = self._makers.submit(self._remembering, token, work)
+            self._flights[token] = flight
+        flight.add_done_callback(lambda _: self._landed(token))
         return flight, False
 
     def submit_upload(
@@ -206,19 +225,20 @@ class Service:
         with self._lock:
             self._flights.pop(token, None)
 
-    def _raise_remembered(self, path: str) -> None:
-        error, until = self._failures.get(path, (None, 0.0))
+    def _raise_remembered(self, token: object) -> None:
+        error, until = self._failures.get(token, (None, 0.0))
         if error is not None and until > time.monotonic():
             raise again(error)
 
-    def _make_and_remember(self, located: Located, deadline: float) -> Answer:
+    def _remembering(self, token: object, work: Callable[[], _Result]) -> _Result:
+        """Do work, and remember for a while why it cannot be done."""
         try:
-            return self.make(located, deadline=deadline)
+            return work()
         except SafelightError as error:
             if error.cacheable_seconds:
                 until = time.monotonic() + error.cacheable_seconds
                 with self._lock:
-                    _keep(self._failures, located.variant.path, (error, until))
+                    _keep(self._failures, token, (error, until))
             raise
 
     def make(self, located: Located, *, deadline: float) -> Answer:
@@ -325,6 +345,19 @@ class Service:
             info = Info(key, source.version, source.size, header)
         with self._lock:
             _keep(self._infos, (key, info.version), info)
+        return info
+
+    def analyse(self, key: str, *, deadline: float) -> Info:
+        """Read a source's header and tell what it looks like. Raises as ``make`` does."""
+        with self.sources.open(key) as source:
+            self.limits.check_bytes(source.size)
+            header = self.renderer.probe(source, deadline=deadline)
+            analysis = self.renderer.analyse(source, deadline=deadline)
+            if not source.unchanged:
+                raise SourceChanging("the image is being changed at the moment: try again")
+            info = Info(key, source.version, source.size, header, analysis)
+        with self._lock:
+            _keep(self._analysed, (key, info.version), info)
         return info
 
     def samples(self, most: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from safelight.dialects import Match
 from safelight.limits import Limits
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 from safelight.service import Located, Service
 from safelight.storage import Opened
 from safelight.transform import Transform
@@ -45,6 +45,12 @@ class Gate:
     def probe(self, source: Opened, *, deadline: float) -> Header:
         self.renders += 1
         return self.inside.probe(source, deadline=deadline)
+
+    def analyse(self, source: Opened, *, deadline: float) -> Analysis:
+        self.renders += 1
+        assert self.open.wait(20)
+        self.meanwhile()
+        return self.inside.analyse(source, deadline=deadline)
 
     def close(self) -> None:
         self.inside.close()

@@ -1,4 +1,4 @@
-"""The only package that knows libvips: read a header, decode, run a transform, encode."""
+"""The only package that knows libvips: read a header, decode, run a transform, encode, analyse."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pyvips
 
 from safelight import formats
+from safelight.engine.analysis import analyse
 from safelight.engine.materials import Studio
 from safelight.engine.source import available, decode, fault, probe
 from safelight.engine.target import encode, may_move
@@ -23,7 +24,7 @@ from safelight.picture import Header, Rendering
 from safelight.plan import plan, reading
 from safelight.transform import Transform
 
-__all__ = ["capabilities", "prepare", "probe", "run"]
+__all__ = ["analyse", "capabilities", "prepare", "probe", "run"]
 
 # Another picture is held whole: larger than this it would only be shrunk.
 _MATERIAL = Transform.of(w=2_048, h=2_048, fit="inside")

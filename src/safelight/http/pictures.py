@@ -111,11 +111,12 @@ class Pictures:
         return Response(200, headers, made.data)
 
     async def info(self, incoming: Incoming) -> Response:
-        """Answer ``/info/{key}``."""
+        """Answer ``/info/{key}``, with ``?analyse`` also what the picture looks like."""
         key = read_key(incoming.path.removeprefix("/info/"))
         deadline = self._deadline()
-        info = await finished(self._service.submit_info(key, deadline=deadline), deadline)
-        return document(described(info))
+        looks = "analyse" in read_query(incoming.query, ("analyse",))
+        submit = self._service.submit_analysis if looks else self._service.submit_info
+        return document(described(await finished(submit(key, deadline=deadline), deadline)))
 
     def _deadline(self) -> float:
         return time.monotonic() + self._service.limits.seconds
@@ -142,6 +143,7 @@ def described(info: Info) -> dict[str, Any]:
         "pages": header["pages"],
         "profile": header["profile"],
         "version": info.version,
+        **(asdict(info.analysis) if info.analysis else {}),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
 
@@ -41,6 +41,9 @@ class Renderer(Protocol):
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header."""
+
+    def analyse(self, source: Opened, *, deadline: float) -> Analysis:
+        """Tell what a source looks like."""
 
     def close(self) -> None:
         """Let go of everything."""

@@ -85,6 +85,8 @@ def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, by
         source = _read(descriptors[0], job.size, limits)
         if job.verb == "probe":
             return Reply(memory=_memory(), header=engine.probe(source)), b""
+        if job.verb == "analyse":
+            return Reply(memory=_memory(), analysis=engine.analyse(source, limits)), b""
         others = zip(job.pictures.items(), descriptors[1:], strict=True)
         pictures = {key: _read(other, size, limits) for (key, size), other in others}
         made = engine.run(source, parse(job.transform), limits, pictures=pictures)

@@ -7,7 +7,7 @@ from typing import Any
 
 from safelight import engine
 from safelight.limits import Limits
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
 from safelight.workers import NONE, Pictures
@@ -45,6 +45,11 @@ class InProcess:
         """Read a source's header."""
         self._limits.check_bytes(source.size)
         return engine.probe(source.read())
+
+    def analyse(self, source: Opened, *, deadline: float) -> Analysis:  # noqa: ARG002 - see render
+        """Tell what a source looks like."""
+        self._limits.check_bytes(source.size)
+        return engine.analyse(source.read(), self._limits)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -27,7 +27,7 @@ from safelight.errors import (
     by_code,
 )
 from safelight.limits import Limits
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
 from safelight.workers import NONE, Pictures
@@ -112,6 +112,14 @@ class Pool:
         if reply.header is None:
             _raise(reply)
         return reply.header
+
+    def analyse(self, source: Opened, *, deadline: float) -> Analysis:
+        """Tell what a source looks like, in a worker. Raises as ``render`` does."""
+        job = Job("analyse", source.size)
+        reply, _ = self._render.call(job, [source.descriptor], deadline)
+        if reply.analysis is None:
+            _raise(reply)
+        return reply.analysis
 
     def close(self) -> None:
         """End all workers; jobs under way fail."""

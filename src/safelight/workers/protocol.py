@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from safelight.formats import WRITABLE
-from safelight.picture import Header, Rendering
+from safelight.picture import Analysis, Header, Rendering
 
 _LENGTH = struct.Struct(">I")
 _MAX_DESCRIPTORS = 16
@@ -24,7 +24,7 @@ _MIMES = frozenset(format.mime for format in WRITABLE)
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker shall do: ``render`` with a transform's canonical text, or ``probe``.
+    """What a worker shall do: ``render`` with a transform's canonical text, ``probe``, ``analyse``.
 
     ``size`` is the source's, in bytes; ``pictures`` are the keys and sizes of the others that the
     transform needs. The descriptors come in the same order.
@@ -62,11 +62,12 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One of: a picture, a header, capabilities (when ready), or an error's code and message."""
+    """One of: a picture, a header, an analysis, capabilities (when ready), or an error's code."""
 
     memory: int = 0
     picture: Picture | None = None
     header: Header | None = None
+    analysis: Analysis | None = None
     capabilities: dict[str, Any] | None = None
     error: str = ""
     message: str = ""

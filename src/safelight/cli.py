@@ -302,9 +302,10 @@ def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None
 
 @main.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--analyse", is_flag=True, help="Add placeholders, colours and a perceptual hash.")
 @_CONFIG
 @_plainly
-def info(files: tuple[str, ...], file: Path | None) -> None:
+def info(files: tuple[str, ...], file: Path | None, *, analyse: bool) -> None:
     """Print what is known of images, as JSON."""
     settings = config.load(file)
     from safelight.workers.inprocess import InProcess
@@ -315,8 +316,10 @@ def info(files: tuple[str, ...], file: Path | None) -> None:
     for path in _expanded(files):
         try:
             with _opened(path) as source:
-                header = engine.probe(source, deadline=time.monotonic() + 60)
-                facts = Info(path, source.version, source.size, header)
+                deadline = time.monotonic() + 60
+                header = engine.probe(source, deadline=deadline)
+                looks = engine.analyse(source, deadline=deadline) if analyse else None
+                facts = Info(path, source.version, source.size, header, looks)
             click.echo(json.dumps(described(facts), indent=2, ensure_ascii=False))
         except (SafelightError, OSError) as error:
             click.echo(f"safelight: {path}: {_reason(error)}", err=True)

@@ -21,7 +21,7 @@ LAYERS = {
         (
             "errors formats params observe",
             "operations transform picture plan limits icc metadata gainmap signing negotiate svg"
-            " dialects placeholders",
+            " dialects explain openapi placeholders",
             "engine storage fetch",
             "workers variants events",
             "service pipelines backfill",

@@ -19,15 +19,16 @@ from urllib.parse import quote
 import click
 
 from safelight import __version__, config
-from safelight.dialects import native
+from safelight.dialects import Match, native
 from safelight.dialects.grammar import read_key, write_key
-from safelight.errors import NotFound, SafelightError, SettingError
+from safelight.errors import NotFound, SafelightError, SettingError, SourceError
+from safelight.explain import lines
 from safelight.formats import BY_MIME, WRITABLE, by_suffix
 from safelight.http.pictures import described
-from safelight.picture import Rendering
-from safelight.service import Info
+from safelight.picture import Header, Rendering
+from safelight.service import Info, Service
 from safelight.storage import Opened, opened_bytes
-from safelight.transform import explain, parse
+from safelight.transform import parse
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _CONFIG = click.option(
@@ -273,7 +274,7 @@ def _write(made: Rendering, target: str) -> None:
 @main.command()
 @click.argument("key")
 @click.argument("transform")
-@click.option("--explain", "explained", is_flag=True, help="Print steps, canonical text and key.")
+@click.option("--explain", "explained", is_flag=True, help="Print what happens, step by step.")
 @_CONFIG
 @_plainly
 def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None:
@@ -289,15 +290,27 @@ def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None
     service = config.build(settings)
     click.echo(f"address    {address}")
     click.echo(f"canonical  {wanted.canonical or '(nothing is changed)'}")
-    for number, line in enumerate(explain(wanted), start=1):
-        click.echo(f"step {number}     {line}")
     try:
-        version = service.sources.head(key).version
-    except NotFound:
-        click.echo(f"variant    (there is no {key} in {settings.source.url})")
+        located = service.locate(Match(key, wanted), accept="")
+        header = _header(service, key)
+    except (NotFound, SourceError) as error:
+        for line in lines(wanted):
+            click.echo(line)
+        click.echo(f"variant    ({error.detail})")
         return
-    click.echo(f"version    {version}")
-    click.echo(f"variant    {service.variants.key(key, version, wanted.canonical).path}")
+    for line in lines(wanted, header):
+        click.echo(line)
+    click.echo(f"version    {located.version}")
+    click.echo(f"variant    {located.variant.path}")
+
+
+def _header(service: Service, key: str) -> Header:
+    from safelight.workers.inprocess import InProcess
+
+    engine = InProcess(service.limits)
+    engine.start()
+    with service.sources.open(key) as source:
+        return engine.probe(source, deadline=time.monotonic() + 60)
 
 
 @main.command()

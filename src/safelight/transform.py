@@ -198,14 +198,3 @@ def _unknown(word: str, presets: Mapping[str, Transform]) -> str:
         example = OPERATIONS[PARAMETERS[name].operation].example
         return f"{word!r} needs a value (example: {example})"
     return f"unknown name {word[:80]!r}: known are {known}, and sizes such as 800x600"
-
-
-def explain(transform: Transform) -> list[str]:
-    """Describe each step in the order in which it runs, a line each."""
-    return [
-        f"{operation.stage.name.lower():8} {operation.name}: "
-        + ", ".join(
-            f"{name}={PARAMETERS[name].kind.build(value)}" for name, value in arguments.items()
-        )
-        for operation, arguments in transform.steps()
-    ]

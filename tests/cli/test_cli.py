@@ -1,7 +1,6 @@
 """The command line: what each command prints, writes, refuses, and ends with."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -59,15 +58,24 @@ def test_an_address_is_canonical_and_encoded() -> None:
 def test_an_address_is_explained_step_by_step() -> None:
     result = run("url", "photo-1mp.jpg", "q=50,800x600,rotate=90", "--explain")
     assert result.exit_code == 0
-    rows = [re.split(r"\s{2,}", line, maxsplit=1) for line in result.stdout.splitlines()]
-    assert [row[0] for row in rows] == [
-        "address", "canonical", "step 1", "step 2", "step 3", "version", "variant",
+    rows = [(line[:11].strip(), line[11:]) for line in result.stdout.splitlines()]
+    assert [name for name, _ in rows if name] == [
+        "address", "canonical", "source", "step 1", "step 2", "step 3", "decoding", "answer",
+        "version", "variant",
     ]  # fmt: skip
-    assert rows[0][1].endswith("/photo-1mp.jpg")
-    assert "rotate=90" in rows[2][1]
-    assert "w=800, h=600" in rows[3][1]
-    assert "quality=50" in rows[4][1]
-    assert rows[6][1].startswith("photo-1mp.jpg@/")
+    told = {name: text for name, text in rows if name}
+    assert told["address"] == "/rotate=90,w=800,h=600,quality=50/photo-1mp.jpg"
+    assert told["canonical"] == "rotate=90,w=800,h=600,quality=50"
+    assert told["source"] == "1280 x 1024 px, jpeg"
+    assert (told["step 2"], told["answer"]) == ("w=800,h=600", "800 x 600 px")
+    assert told["decoding"] == "78% of the width and height will do"
+    assert told["variant"].startswith("photo-1mp.jpg@/")
+
+
+def test_an_explanation_goes_by_how_a_source_is_shown() -> None:
+    assert "source     600 x 450 px" in run("url", "exif-6.jpg", "", "--explain").stdout
+    as_stored = run("url", "exif-6.jpg", "orient=none", "--explain").stdout
+    assert "source     450 x 600 px" in as_stored
 
 
 def test_a_variant_key_is_where_the_server_stores_it(home: Path) -> None:
@@ -84,7 +92,9 @@ def test_a_variant_key_is_where_the_server_stores_it(home: Path) -> None:
 def test_a_source_that_is_missing_is_told_in_the_explanation() -> None:
     result = run("url", "gone.jpg", "64x64", "--explain")
     assert result.exit_code == 0
-    assert "there is no gone.jpg in file:./photos" in result.stdout
+    assert "variant    (there is no image 'gone.jpg')" in result.stdout
+    Path("photos/text.jpg").write_text("no image")
+    assert "the bytes are no image" in run("url", "text.jpg", "64x64", "--explain").stdout
 
 
 @pytest.mark.parametrize(("transform", "said"), [("size=5", "known are"), ("9000x", "at most")])

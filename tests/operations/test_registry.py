@@ -12,11 +12,12 @@ import safelight
 from safelight import operations
 from safelight.dialects import Grammar, native
 from safelight.errors import TransformInvalid
+from safelight.explain import lines
 from safelight.limits import Limits
 from safelight.operations import OPERATIONS, PARAMETERS, Stage, in_order
 from safelight.operations.registry import operation
 from safelight.params import Flag, Int
-from safelight.transform import Transform, explain, parse
+from safelight.transform import Transform, parse
 
 PACKAGE = Path(inspect.getfile(safelight)).parent
 
@@ -147,7 +148,7 @@ def test_a_new_operation_is_one_function(fresh_tables: None) -> None:
     assert [step.name for step, _ in match.transform.steps()] == ["resize", "sepia", "output"]
     step, given = match.transform.steps()[1]
     assert step.apply([], **given) == ["sepia 50 True"]
-    assert "effect   sepia: sepia=50, aged=true" in explain(match.transform)
+    assert "step 2     sepia=50,aged=true" in list(lines(match.transform))
     assert Limits().check_output(4_000, 3_000, match.transform) == (800, 600)
     with pytest.raises(TransformInvalid, match=r"from 0 to 100 \(example: sepia=50\)"):
         parse("sepia=101")

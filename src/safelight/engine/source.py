@@ -10,6 +10,7 @@ import pyvips
 from safelight import formats, svg
 from safelight.engine.colour import converted, embedded
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
+from safelight.engine.metadata import chosen
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
@@ -156,7 +157,8 @@ def decode(
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
         small = resample(page, *_as_stored(header, planned)) if planned.direct else page
         coloured = converted(small, profile=reading.profile, depth=reading.depth)
-        image = _upright(coloured, header.orientation)
+        noted = chosen(coloured, reading.metadata, tiff=data if header.format == "tiff" else b"")
+        image = _upright(noted, header.orientation)
         yield Frame(image, *header.shown, materials=materials, reading=reading, decisions=decisions)
 
 

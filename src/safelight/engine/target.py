@@ -9,6 +9,7 @@ from typing import Any, cast
 import pyvips
 
 from safelight import formats
+from safelight.engine.metadata import written
 from safelight.errors import SafelightError
 from safelight.formats import Format
 from safelight.operations.encoding import Encoding
@@ -25,17 +26,22 @@ _DRAWN_ENTROPY = 5.5
 
 
 def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
-    """Write a rendered picture, without metadata, in the format that it asks for or deserves."""
-    image = _on_background(cast("pyvips.Image", frame.image), frame.colour)
+    """Write a rendered picture in the format that it asks for or deserves.
+
+    With the metadata that was noted when its source was opened, and none besides.
+    """
+    image = _on_background(cast("pyvips.Image", frame.image), frame.colour, frame.peak)
     format = _output_format(frame.encoding, header, alpha=image.hasalpha())
     if image.hasalpha() and not format.alpha:
-        image = _flattened(image, WHITE)
+        image = _flattened(image, WHITE, frame.peak)
     # The resolution is the source's, and metadata like any other.
-    image = image.copy(xres=1.0, yres=1.0)
-    encoding = replace(frame.encoding, palette=header.palette)
+    image, keep = written(image.copy(xres=1.0, yres=1.0), format.name)
+    bits = frame.reading.depth if image.format == "ushort" else 8
+    encoding = replace(frame.encoding, palette=header.palette, bits=bits)
     try:
         tries = [
-            _write(image, format, options) for options in _OPTIONS[format.name](image, encoding)
+            _write(image, format, options | {"keep": keep})
+            for options in _OPTIONS[format.name](image, encoding)
         ]
     except pyvips.Error as error:
         raise SafelightError(f"the picture could not be written as {format.name}") from error
@@ -49,7 +55,7 @@ def may_move(format: str | None) -> bool:
 
 def _write(image: pyvips.Image, format: Format, options: Options) -> bytes:
     save = getattr(image, f"{format.saver}_buffer")
-    return cast("bytes", save(**options, keep="none"))
+    return cast("bytes", save(**options))
 
 
 def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format:
@@ -62,26 +68,34 @@ def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format
 
 
 def _on_background(
-    image: pyvips.Image, background: tuple[int, int, int, int] | None
+    image: pyvips.Image, background: tuple[int, int, int, int] | None, peak: float
 ) -> pyvips.Image:
     """Lay a picture on its background, and drop an alpha channel that says nothing."""
     if not image.hasalpha():
         return image
-    if image[image.bands - 1].min() == 255:
+    if image[image.bands - 1].min() == peak:
         return image.extract_band(0, n=image.bands - 1)
     if background is None or background[3] == 0:
         return image
     if background[3] == 255:
-        return _flattened(image, background)
-    image = image.colourspace("srgb")
-    return image.new_from_image(list(background)).composite2(image, "over").cast("uchar")
+        return _flattened(image, background, peak)
+    image = _coloured(image)
+    ground = image.new_from_image([part * peak / 255 for part in background])
+    above = ground.composite2(image, "over", compositing_space=image.interpretation)
+    return above.cast(image.format)
 
 
-def _flattened(image: pyvips.Image, background: tuple[int, int, int, int]) -> pyvips.Image:
+def _flattened(
+    image: pyvips.Image, background: tuple[int, int, int, int], peak: float
+) -> pyvips.Image:
     ink = background[:3] if image.bands > 2 else background[:1]
     if image.bands <= 2 and len(set(background[:3])) > 1:
-        image, ink = image.colourspace("srgb"), background[:3]
-    return image.flatten(background=[float(part) for part in ink])
+        image, ink = _coloured(image), background[:3]
+    return image.flatten(background=[part * peak / 255 for part in ink])
+
+
+def _coloured(image: pyvips.Image) -> pyvips.Image:
+    return image.colourspace("rgb16" if image.format == "ushort" else "srgb")
 
 
 def _jpeg(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
@@ -112,7 +126,7 @@ def _avif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: AR
             "effort": round((encoding.effort or 0) * _AVIF_EFFORT / 9),
             "lossless": encoding.lossless,
             "compression": "av1",
-            "bitdepth": 8,
+            "bitdepth": min(encoding.bits, 12),
         }
     ]
 

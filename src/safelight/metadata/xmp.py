@@ -103,26 +103,31 @@ def kept(
     return packet(properties) if properties else None
 
 
-def packet(properties: Mapping[str, str], declared: Mapping[str, str] | None = None) -> bytes:
-    """Write properties as a packet: each is XML already, with the prefixes known here.
-
-    ``declared``: further prefixes with their namespaces. What does not fit any more is left out.
-    """
+def packet(properties: Mapping[str, str]) -> bytes:
+    """Write properties, each of them XML already, as a packet; what does not fit is left out."""
     body, room = "", MAX_WRITTEN
     for text in properties.values():
         size = len(text.encode())
         if size <= room:
             body, room = body + text, room - size
-    namespaces = {prefix: name for name, prefix in _PREFIXES.items()} | dict(declared or {})
     used = "".join(
         f' xmlns:{prefix}="{namespace}"'
-        for prefix, namespace in namespaces.items()
+        for namespace, prefix in _PREFIXES.items()
         if prefix == "rdf" or (prefix != "xml" and f"{prefix}:" in body)
     )
     return (
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF{used}><rdf:Description rdf:about="">'
         f"{body}</rdf:Description></rdf:RDF></x:xmpmeta>"
     ).encode()
+
+
+def values(data: bytes, namespace: str) -> dict[str, list[str]]:
+    """Read the texts of the properties of a namespace: one, or those of a list.
+
+    ``data``: a packet; a malformed or huge one has none.
+    """
+    reader = _Texts(namespace)
+    return reader.found if _parsed(data, reader) else {}
 
 
 def _listed(name: str, container: str, texts: list[str]) -> str:
@@ -138,9 +143,41 @@ def _escaped(text: str) -> str:
 
 def _properties(data: bytes, known: set[str]) -> dict[str, str]:
     """Read the properties that are known, each written as XML; none of a malformed packet."""
+    reader = _Properties(known)
+    return reader.found if _parsed(data, reader) else {}
+
+
+class _Reader:
+    """Hear what is in a packet, within bounds."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self._elements = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > _MAX_ELEMENTS or len(self.open) >= _MAX_DEPTH:
+            raise ValueError("too many elements, or too deep")
+        self.begun(name, attributes)
+        self.open.append(name)
+
+    def end(self, _name: str) -> None:
+        self.ended(self.open.pop())
+
+    def begun(self, name: str, attributes: dict[str, str]) -> None:
+        """Hear of an element, before it counts as open."""
+
+    def ended(self, name: str) -> None:
+        """Hear of its end, when it is not open any more."""
+
+    def text(self, text: str) -> None:
+        """Hear of text inside of the innermost element."""
+
+
+def _parsed(data: bytes, reader: _Reader) -> bool:
+    """Read a packet to a reader; tell whether it is whole."""
     if len(data) > MAX_READ:
-        return {}
-    reader = _Reader(known)
+        return False
     # A newline can be in a name only as a character reference in a namespace: expat refuses that.
     parser = expat.ParserCreate(namespace_separator="\n")
     parser.buffer_text = True
@@ -151,32 +188,28 @@ def _properties(data: bytes, known: set[str]) -> dict[str, str]:
     try:
         parser.Parse(data.rstrip(b"\0 \r\n\t"), True)
     except (expat.ExpatError, ValueError, LookupError):
-        return {}
-    return reader.found
+        return False
+    return True
 
 
 def _refuse(*_: object) -> None:
     raise ValueError("a packet has no document type: only entities would need one")
 
 
-class _Reader:
+class _Properties(_Reader):
     """Write again what is known of a packet, property by property."""
 
     def __init__(self, known: set[str]) -> None:
+        super().__init__()
         self.found: dict[str, str] = {}
         self._known = known
-        self._open: list[str] = []
-        self._elements = self._skipped = 0
+        self._skipped = 0
         self._property = ""
-        self._depth = 0
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        if self._elements > _MAX_ELEMENTS or len(self._open) >= _MAX_DEPTH:
-            raise ValueError("too many elements, or too deep")
+    def begun(self, name: str, attributes: dict[str, str]) -> None:
         name = _prefixed(name)
         given = {_prefixed(key): value for key, value in attributes.items()}
-        within, self._open = self._open[-2:], [*self._open, name]
+        within = [_prefixed(outer) for outer in self.open[-2:]]
         if self._property:
             self._inner(name, given)
         elif within[-1:] == ["rdf:RDF"] and name == "rdf:Description":
@@ -184,16 +217,15 @@ class _Reader:
                 if key in self._known:
                     self.found.setdefault(key, f"<{key}>{_escaped(value)}</{key}>")
         elif within == ["rdf:RDF", "rdf:Description"] and name in self._known - self.found.keys():
-            self._property, self._depth = name, len(self._open)
+            self._property, self._depth = name, len(self.open)
             self.found[name] = _tag(name, self._allowed(given))
 
-    def end(self, _name: str) -> None:
-        name = self._open.pop()
+    def ended(self, name: str) -> None:
         if self._skipped:
             self._skipped -= 1
         elif self._property:
-            self.found[self._property] += f"</{name}>"
-            if len(self._open) < self._depth:
+            self.found[self._property] += f"</{_prefixed(name)}>"
+            if len(self.open) == self._depth:
                 self._property = ""
 
     def text(self, text: str) -> None:
@@ -211,6 +243,36 @@ class _Reader:
 
     def _may_be_inside(self, name: str) -> bool:
         return name in self._known or (name.partition(":")[0] in _INNER and name not in _PLACE)
+
+
+class _Texts(_Reader):
+    """Gather the texts of one namespace's properties."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[str]] = {}
+        self._namespace = namespace
+        self._texts: list[str] | None = None
+
+    def begun(self, name: str, attributes: dict[str, str]) -> None:
+        for key, value in attributes.items():
+            namespace, _, local = key.rpartition("\n")
+            if namespace == self._namespace:
+                self.found[local] = [value]
+        namespace, _, local = name.rpartition("\n")
+        if namespace == self._namespace:
+            self._texts = self.found[local] = []
+        if self._texts is not None:
+            self._texts.append("")
+
+    def ended(self, name: str) -> None:
+        if self._texts is not None and name.rpartition("\n")[0] == self._namespace:
+            self._texts[:] = [text.strip() for text in self._texts if text.strip()]
+            self._texts = None
+
+    def text(self, text: str) -> None:
+        if self._texts:
+            self._texts[-1] += text
 
 
 def _prefixed(name: str) -> str:

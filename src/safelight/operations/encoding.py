@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Encoding:
     """What the output shall be; None leaves the choice to the engine.
 
-    ``palette`` is the source's: its few colours may be worth keeping few.
+    ``palette`` is the source's: its few colours may be worth keeping few. ``bits`` is how many a
+    value has that are worth writing.
     """
 
     format: str | None = None
@@ -17,3 +18,4 @@ class Encoding:
     effort: int | None = None
     lossless: bool = False
     palette: bool = False
+    bits: int = 8

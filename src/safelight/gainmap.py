@@ -23,7 +23,7 @@ _MPF = b"MPF\0"
 _EXIF = b"Exif\0\0"
 _APP1, _APP2 = 0xE1, 0xE2
 _PICTURES = 0xB002  # the tag that lists them
-_MAX_PICTURES, _MAX_SEGMENTS = 16, 200
+_MAX_PICTURES, _MAX_SEGMENTS = 8, 200
 _MANY, _OWN_SPACE, _BACKWARD, _ONE_DENOMINATOR = 128, 64, 4, 8
 _PRECISION = 1_000_000
 _LONGEST = 65_533
@@ -46,7 +46,8 @@ class Channel:
     def plausible(self) -> bool:
         """Tell whether the numbers can be what a camera wrote."""
         bounded = all(math.isfinite(part) and abs(part) < 1_000 for part in astuple(self))
-        return bounded and self.low <= self.high and self.gamma > 0 <= min(self.dark, self.bright)
+        positive = self.gamma > 0 and self.dark >= 0 and self.bright >= 0
+        return bounded and positive and self.low <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,10 @@ def find(data: bytes) -> GainMap | None:
     for at, marker, body in _segments(data):
         if marker == _APP2 and body.startswith(_MPF):
             origin = at + 4 + len(_MPF)
-            for start, size in _pictures(body[len(_MPF) :]):
-                found = _gain_map(data[origin + start : origin + start + size])
-                if start and found:
-                    return found
-            return None
+            others = (picture for picture in _pictures(body[len(_MPF) :]) if picture[0])
+            maps = (_gain_map(data[origin + start : origin + start + size])
+                    for start, size in others)  # fmt: skip
+            return next(filter(None, maps), None)
     return None
 
 

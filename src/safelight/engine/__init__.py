@@ -11,6 +11,7 @@ from typing import Any
 import pyvips
 
 from safelight import formats
+from safelight.engine import gainmap
 from safelight.engine.analysis import analyse
 from safelight.engine.materials import Studio
 from safelight.engine.source import available, decode, fault, probe
@@ -84,6 +85,8 @@ def run(
         raise fault(header.format, error) from error
     decoded = time.perf_counter()
     encoded, format = encode(frame, header)
+    if opened.hdr and header.format == format.name == "jpeg":
+        encoded = gainmap.kept(encoded, data, frame, header, transform, limits)
     return Rendering(
         data=encoded,
         mime=format.mime,

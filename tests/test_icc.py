@@ -128,6 +128,8 @@ def fixed(*numbers: float) -> bytes:
 PARAMETRIC = (
     b"para" + bytes(4) + b"\0\3\0\0" + fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 )
+# The same with two offsets more, as telephones write it.
+SHIFTED = PARAMETRIC[:8] + b"\0\4" + PARAMETRIC[10:]
 LINEAR = b"curv" + bytes(8)
 
 
@@ -149,7 +151,7 @@ def matrix_profile(
     return head + struct.pack(">I", len(tags)) + directory + body
 
 
-@pytest.mark.parametrize("curve", [PARAMETRIC, table(1_024), table(64)])
+@pytest.mark.parametrize("curve", [PARAMETRIC, SHIFTED + fixed(0, 0), table(1_024), table(64)])
 @pytest.mark.parametrize(("primaries", "name"), [(SRGB, "srgb"), (P3, "p3"), (ADOBE, None)])
 def test_a_space_is_known_by_its_primaries_and_its_curve(
     primaries: list[tuple[float, float, float]], curve: bytes, name: str | None
@@ -157,7 +159,10 @@ def test_a_space_is_known_by_its_primaries_and_its_curve(
     assert space(matrix_profile(primaries, curve)) == name
 
 
-@pytest.mark.parametrize("curve", [LINEAR, power(2.2), power(1.8), PARAMETRIC[:12], b"", table(2)])
+@pytest.mark.parametrize(
+    "curve",
+    [LINEAR, power(2.2), power(1.8), PARAMETRIC[:12], b"", table(2), SHIFTED + fixed(0.01, 0)],
+)
 def test_the_primaries_of_srgb_with_another_curve_are_another_space(curve: bytes) -> None:
     assert space(matrix_profile(SRGB, curve)) is None
 

@@ -95,9 +95,12 @@ def _at(tag: bytes, x: float) -> float:
 
 def _parametric(tag: bytes, x: float) -> float:
     (kind,) = struct.unpack_from(">H", tag, 8)
-    if kind != 3:
-        # The others are pure powers, or have offsets that these curves do without.
+    if kind not in (3, 4):
+        # The others are pure powers, or have no straight part: no curve of sRGB.
         return x
     gamma, a, b, c, d = (part / 65_536 for part in struct.unpack_from(">5i", tag, 12))
-    value = (a * x + b) ** gamma if x >= d else c * x
+    above, below = (
+        (part / 65_536 for part in struct.unpack_from(">2i", tag, 32)) if kind == 4 else (0.0, 0.0)
+    )
+    value = (a * x + b) ** gamma + above if x >= d else c * x + below
     return value if isinstance(value, float) else x

@@ -165,9 +165,9 @@ class Service:
     def submit_analysis(self, key: str, *, deadline: float) -> Future[Info]:
         """Have a source analysed, which is admitted like a picture. Raises as ``submit`` does."""
         source = (key, self.sources.head(key).version)
-        if source in self._analysed:
+        if (info := self._analysed.get(source)) is not None:
             known: Future[Info] = Future()
-            known.set_result(self._analysed[source])
+            known.set_result(info)
             return known
         flight, _ = self._fly(source, lambda: self.analyse(key, deadline=deadline), deadline)
         return flight

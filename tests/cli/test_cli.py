@@ -114,6 +114,18 @@ def test_info_prints_json_for_each_file() -> None:
     assert result.stdout.count('"format"') == 3
 
 
+def test_info_tells_what_an_image_looks_like_when_asked() -> None:
+    plain, looks = (
+        json.loads(run("info", *more, "photos/exif-6.jpg").stdout) for more in ([], ["--analyse"])
+    )
+    assert "blurhash" not in plain
+    assert looks.items() >= plain.items()
+    assert len(looks["blurhash"]) == 28
+    done = command("info", "--analyse", "text.jpg", MEADOW)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["colors"][0]["color"].startswith("#")
+
+
 def test_info_goes_on_after_a_file_that_is_none() -> None:
     done = command("info", "text.jpg", "gone.jpg", "photos", MEADOW)
     assert done.returncode == 1

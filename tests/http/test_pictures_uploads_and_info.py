@@ -1,8 +1,11 @@
 """Pictures that are sent along, and what is known of those that are there."""
 
+import base64
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.http.conftest import MOST_BYTES, opened, size
 from tests.support.serving import Reply, Server
@@ -133,10 +136,38 @@ def test_info_counts_the_pages_of_an_animation(server: Server) -> None:
         assert server.get(f"/info/{name}").json["pages"] > 1
 
 
+@pytest.mark.parametrize("query", ["?analyse", "?analyse=1", "?v=2&analyse=yes"])
+def test_info_analyses_when_it_is_asked_to(server: Server, query: str) -> None:
+    plain = server.get("/info/exif-6.jpg").json
+    reply = server.get(f"/info/exif-6.jpg{query}")
+    assert (reply.status, reply["content-type"]) == (200, "application/json")
+    looks = {name: value for name, value in reply.json.items() if name not in plain}
+    assert reply.json.items() >= plain.items()
+    assert {name: type(value) for name, value in looks.items()} == {
+        "blurhash": str, "thumbhash": str, "preview": str, "dominant": str, "colors": list,
+        "phash": str, "transparent": bool, "drawn": bool,
+    }  # fmt: skip
+    assert looks["dominant"] == looks["colors"][0]["color"]
+    assert 0 < looks["colors"][0]["share"] <= 1
+    preview = base64.b64decode(looks["preview"].removeprefix("data:image/webp;base64,"))
+    assert Image.open(io.BytesIO(preview)).size == (32, 24)
+    assert server.get("/info/exif-6.jpg").json == plain
+
+
+@pytest.mark.parametrize("query", ["", "?analyses", "?x=analyse"])
+def test_info_does_not_analyse_unasked(server: Server, query: str) -> None:
+    assert "blurhash" not in server.get(f"/info/photo-1mp.jpg{query}").json
+
+
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
         ("/info/nothing.jpg", 404, "not_found"),
+        ("/info/nothing.jpg?analyse", 404, "not_found"),
+        ("/info/text.jpg?analyse", 415, "unsupported_format"),
+        ("/info/cut.jpg?analyse", 422, "damaged"),
+        ("/info/large.jpg?analyse", 413, "too_large"),
+        ("/info/exif-6.jpg?analyse&analyse", 400, "malformed"),
         ("/info/", 404, "not_found"),
         ("/info/.hidden.jpg", 404, "not_found"),
         ("/info/leak.jpg", 404, "not_found"),

@@ -73,6 +73,8 @@ def test_a_full_queue_refuses_and_tells_when_to_come_back(
     assert refused.value.retry_after_seconds >= 1
     with opened_bytes(b"x", version="1") as body, pytest.raises(Busy):
         service.submit_upload(body, Transform.of(w=10), deadline=soon())
+    with pytest.raises(Busy):
+        service.submit_analysis(MEADOW, deadline=soon())
     # Who asks for what is already being made only waits for it; what is stored or known is there.
     assert service.submit(located(service, w=60), deadline=soon())[1] is True
     assert service.lookup(located(service, w=50)) is not None

@@ -229,6 +229,58 @@ def test_a_changed_source_is_described_anew(service: Service, gate: Gate, folder
     assert service.info(MEADOW, deadline=soon()).header.orientation == 6
 
 
+def test_a_source_is_analysed_once_for_all_who_ask_and_anew_when_it_has_changed(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    gate.open.clear()
+    asked = [service.submit_analysis(MEADOW, deadline=soon()) for _ in range(3)]
+    gate.open.set()
+    first, *others = [question.result(20) for question in asked]
+    assert first.header.width == 1280
+    assert first.analysis is not None
+    assert others == [first, first]
+    assert gate.analyses == 1
+    wait_for(lambda: not service._flights)
+    assert service.submit_analysis(MEADOW, deadline=soon()).result(0) is first
+    # Who asks for the header alone is not told more.
+    assert service.info(MEADOW, deadline=soon()).analysis is None
+
+    change(folder / MEADOW, folder / "exif-6.jpg")
+    anew = service.submit_analysis(MEADOW, deadline=soon()).result(20)
+    assert anew.header.orientation == 6
+    assert anew.analysis not in (None, first.analysis)
+
+
+def test_a_source_that_changes_while_it_is_analysed_is_not_described(
+    service: Service, gate: Gate, folder: Path
+) -> None:
+    def disturb() -> None:
+        gate.meanwhile = lambda: None
+        (folder / MEADOW).write_bytes((folder / "exif-6.jpg").read_bytes())
+
+    gate.meanwhile = disturb
+    with pytest.raises(SourceChanging):
+        service.submit_analysis(MEADOW, deadline=soon()).result(20)
+    wait_for(lambda: not service._flights)
+    assert service.submit_analysis(MEADOW, deadline=soon()).result(20).header.orientation == 6
+
+
+@pytest.mark.parametrize(
+    ("key", "error"), [("text.jpg", UnsupportedFormat), ("cut.jpg", SourceDamaged)]
+)
+def test_what_cannot_be_analysed_is_not_tried_again_at_once(
+    service: Service, gate: Gate, key: str, error: type[SafelightError]
+) -> None:
+    with pytest.raises(error):
+        service.submit_analysis(key, deadline=soon()).result(20)
+    tried = (gate.renders, gate.analyses)
+    with pytest.raises(error):
+        service.submit_analysis(key, deadline=soon())
+    assert (gate.renders, gate.analyses) == tried
+    with pytest.raises(NotFound):
+        service.submit_analysis("nothing.jpg", deadline=soon())
+
+
 # Uploads, samples, readiness
 
 

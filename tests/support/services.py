@@ -27,6 +27,7 @@ class Gate:
         self.inside = InProcess(LIMITS, threads=1)
         self.slots = 1
         self.renders = 0
+        self.analyses = 0
         self.open = threading.Event()
         self.open.set()
         self.meanwhile: Callable[[], object] = lambda: None
@@ -47,7 +48,7 @@ class Gate:
         return self.inside.probe(source, deadline=deadline)
 
     def analyse(self, source: Opened, *, deadline: float) -> Analysis:
-        self.renders += 1
+        self.analyses += 1
         assert self.open.wait(20)
         self.meanwhile()
         return self.inside.analyse(source, deadline=deadline)

@@ -30,6 +30,8 @@ def test_the_picture_is_the_one_that_a_worker_makes(here: InProcess, photo: Open
         assert pool.start() == here.start()
         theirs = pool.render(photo, SMALL, deadline=time.monotonic() + 20)
         assert pool.probe(photo, deadline=time.monotonic() + 20) == here.probe(photo, deadline=0.0)
+        analysis = pool.analyse(photo, deadline=time.monotonic() + 20)
+        assert analysis == here.analyse(photo, deadline=0.0)
     finally:
         pool.close()
     ours = here.render(photo, SMALL, deadline=0.0)
@@ -43,6 +45,8 @@ def test_a_fault_of_the_image_is_named(here: InProcess) -> None:
             here.render(source, SMALL, deadline=0.0)
         with pytest.raises(UnsupportedFormat):
             here.probe(source, deadline=0.0)
+        with pytest.raises(UnsupportedFormat):
+            here.analyse(source, deadline=0.0)
 
 
 def test_the_limits_hold_here_too(here: InProcess, photo: Opened) -> None:
@@ -51,6 +55,8 @@ def test_the_limits_hold_here_too(here: InProcess, photo: Opened) -> None:
             here.render(source, SMALL, deadline=0.0)
         with pytest.raises(SourceTooLarge):
             here.probe(source, deadline=0.0)
+        with pytest.raises(SourceTooLarge):
+            here.analyse(source, deadline=0.0)
     with pytest.raises(OutputTooLarge):
         here.render(photo, Transform.of(w=9_000, enlarge=True), deadline=0.0)
 

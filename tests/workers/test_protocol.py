@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.formats import WRITABLE
-from safelight.picture import Header
+from safelight.picture import Analysis, Header, Swatch
 from safelight.storage import opened_bytes
 from safelight.workers.protocol import (
     Job,
@@ -30,6 +31,12 @@ from safelight.workers.protocol import (
 HEADER = Header(
     format="jpeg", width=3, height=2, bands=3, depth=1, pages=1, orientation=1, alpha=False,
     palette=False, space="srgb", profile=None, buffered=False, coefficients=3.0, scans=1,
+)  # fmt: skip
+ANALYSIS = Analysis(
+    blurhash="LrFY=UkCIVj[?wa}RjfkE5WBt6a}", thumbhash="HAgWJYRoh3h/h3h1eEeHh1dwcgZH",
+    preview="data:image/webp;base64,UklGRpYAAABXRUJQ", dominant="#262018",
+    colors=(Swatch("#262018", 0.75), Swatch("#ece7da", 0.25)), phash="224c17b3ec4651b9",
+    transparent=False, drawn=True,
 )  # fmt: skip
 
 
@@ -94,6 +101,7 @@ def test_a_job_without_a_source_is_no_job(ends: tuple[socket.socket, socket.sock
     "reply",
     [
         Reply(memory=5, header=HEADER),
+        Reply(memory=5, analysis=ANALYSIS),
         Reply(capabilities={"reads": ["jpeg"], "libvips": "8.18.4"}),
         Reply(memory=1, error="damaged", message="the jpeg cannot be decoded"),
     ],
@@ -142,6 +150,32 @@ def test_a_picture_of_a_type_that_is_never_written_is_refused(mime: str) -> None
 def test_a_picture_of_a_size_that_cannot_be_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="cannot be"):
         reply_to(framed(msgspec.json.encode(Reply(picture=picture(size)))))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("blurhash", "LrFY=UkCIVj[?wa}RjfkE5WBt6a"),
+        ("blurhash", "<img src=x onerror=alert(1)>"),
+        ("thumbhash", "HAgWJYRoh3h/h3h1eEeHh1dwc'ZH"),
+        ("thumbhash", "AAAA" * 10),
+        ("preview", "javascript:alert(1)"),
+        ("preview", "data:text/html;base64,UklGRpYAAABXRUJQ"),
+        ("preview", "data:image/webp;base64,UklG)}body{"),
+        ("preview", "data:image/webp;base64," + "A" * 500),
+        ("preview", ANALYSIS.preview + "\n"),
+        ("dominant", "red;"),
+        ("phash", "0x4c17b3ec4651b9"),
+        ("colors", (Swatch("#fff", 1.0),)),
+        ("colors", (Swatch("#ffffff", 0.1),) * 7),
+    ],
+)
+def test_an_analysis_that_would_be_no_safe_text_of_a_page_is_refused(
+    name: str, said: Any
+) -> None:
+    analysis = replace(ANALYSIS, **{name: said})
+    with pytest.raises(ValueError, match="Expected"):
+        reply_to(framed(msgspec.json.encode(Reply(analysis=analysis))))
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from safelight.transform import Transform
 # All that is told here is coarse: more pixels would cost more, and change next to nothing.
 _SIDE = 64
 _SMALL = Transform.of(w=_SIDE, h=_SIDE, fit="inside")
-# Hashes of fewer pixels than they have waves show waves that are not there.
-_LEAST_SIDE = 8
+# Of fewer pixels a hash shows waves that are not there; BlurHash's lie half a pixel off.
+_BLURHASH_SIDE, _THUMBHASH_SIDE = 32, 8
 
 # Longer side and quality: a preview is the first of these that is small enough, in bytes. WebP
 # always: the tables alone of a JPEG are longer.
@@ -50,16 +50,13 @@ def analyse(data: bytes, limits: Limits) -> Analysis:
 def _analysed(image: pyvips.Image) -> Analysis:
     small = image.colourspace("srgb") if image.bands < 3 else image
     small = small if small.hasalpha() else small.addalpha()
-    broad = _broad(small)
-    width, height = broad.width, broad.height
-    opaque = broad.flatten(background=[255] * 3)
-    rgba, rgb = _values(broad), _values(opaque)
+    opaque = small.flatten(background=[255] * 3)
     luma = _values(resample(opaque.colourspace("b-w"), PHASH_SIDE, PHASH_SIDE))
-    across, down = (4, 3) if width >= height else (3, 4)
-    colours = palette(rgba)
+    waves = {"across": 4, "down": 3} if small.width >= small.height else {"across": 3, "down": 4}
+    colours = palette(_values(small))
     return Analysis(
-        blurhash=blurhash(rgb, width, height, across=across, down=down),
-        thumbhash=b64encode(thumbhash(rgba, width, height)).decode(),
+        blurhash=blurhash(*_broad(opaque, _BLURHASH_SIDE), **waves),
+        thumbhash=b64encode(thumbhash(*_broad(small, _THUMBHASH_SIDE))).decode(),
         preview=_preview(small),
         dominant=colours[0].color if colours else None,
         colors=colours,
@@ -73,12 +70,13 @@ def _values(image: Image) -> bytes:
     return bytes(image.write_to_memory())
 
 
-def _broad(image: pyvips.Image) -> pyvips.Image:
-    """Repeat the pixels of a tiny or thin picture, so that hashes have enough of them."""
+def _broad(image: pyvips.Image, least: int) -> tuple[bytes, int, int]:
+    """Repeat the pixels of a tiny or thin picture until no side is shorter than ``least`` px."""
     sides = (image.width, image.height)
-    scale = max(1.0, min(_LEAST_SIDE / min(sides), _SIDE / max(sides)))
-    across, down = (max(_LEAST_SIDE, round(side * scale)) for side in sides)
-    return image.resize(across / image.width, vscale=down / image.height, kernel="nearest")
+    scale = max(1.0, min(least / min(sides), _SIDE / max(sides)))
+    across, down = (max(least, round(side * scale)) for side in sides)
+    broad = image.resize(across / image.width, vscale=down / image.height, kernel="nearest")
+    return _values(broad), across, down
 
 
 def _preview(image: pyvips.Image) -> str:

@@ -24,7 +24,7 @@ test: $(VENV)/.ready-dev ## run the tests that need only Python
 	@$(BIN)/python -m pytest -m "not full" $(ARGS)
 
 .PHONY: test-full
-test-full: full-tools $(VENV)/.ready-browser ## run the tests that need a browser, Node or Go
+test-full: full-tools $(VENV)/.ready-full ## run the tests that need a browser, Node or Go
 	@$(BIN)/python -m pytest -m full $(ARGS)
 
 .PHONY: full-tools
@@ -44,6 +44,18 @@ fmt: $(VENV)/.ready-dev ## format, and mend what can be mended
 .PHONY: types
 types: $(VENV)/.ready-dev ## check types (mypy --strict)
 	@$(BIN)/mypy
+
+.PHONY: docs
+docs: $(VENV)/.ready-dev ## write docs/operations.md and its pictures anew
+	@$(BIN)/python -m docs.generate
+
+.PHONY: sheet
+sheet: $(VENV)/.ready-dev ## every operation on one page: build/sheet
+	@$(BIN)/python -m docs.sheet $(ARGS)
+
+.PHONY: golden
+golden: $(VENV)/.ready-dev ## make the golden pictures anew (look at each)
+	@$(BIN)/python -m tests.support.golden $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.ready-dev ## measure, and print the ratios
@@ -66,9 +78,9 @@ $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
 	@$(BIN)/python -m pip install -q -e '.[dev]'
 	@touch $(VENV)/.ready $@
 
-$(VENV)/.ready-browser: pyproject.toml | $(VENV)/.made
-	@echo "$(VENV): installing safelight[dev,browser]"
-	@$(BIN)/python -m pip install -q -e '.[dev,browser]'
+$(VENV)/.ready-full: pyproject.toml | $(VENV)/.made
+	@echo "$(VENV): installing safelight[dev,browser,contract]"
+	@$(BIN)/python -m pip install -q -e '.[dev,browser,contract]'
 	@touch $(VENV)/.ready $(VENV)/.ready-dev $@
 
 # A name on PATH proves nothing (a version manager leaves names that fail), so each candidate is run.

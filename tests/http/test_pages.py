@@ -141,3 +141,15 @@ def test_a_name_cannot_break_out_of_the_page(photos: Path, tmp_path: Path) -> No
         body = server.get("/").body.decode()
     assert "<img src=x" not in body
     assert html.escape(evil) in body
+
+
+def test_the_service_describes_itself_with_its_own_presets(server: Server) -> None:
+    reply = server.get("/openapi.json")
+    assert reply.status == 200
+    assert reply["content-type"] == "application/json"
+    assert reply.json["openapi"] == "3.1.0"
+    assert reply.json["servers"] == [{"url": "/"}]
+    address = reply.json["paths"]["/{transform}/{key}"]["get"]
+    assert "thumb (w=100,h=100,fit=inside,format=jpeg)" in address["description"]
+    assert server.ask("HEAD", "/openapi.json").body == b""
+    assert server.ask("POST", "/openapi.json").code == "method_not_allowed"

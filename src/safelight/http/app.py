@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from safelight import openapi
 from safelight.config import Settings, grammar
 from safelight.errors import MethodNotAllowed, NotFound, SafelightError
 from safelight.http import pages
-from safelight.http.exchange import Incoming, Receive, Response, Scope, Send, problem, respond
+from safelight.http.exchange import (
+    Incoming,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    document,
+    problem,
+    respond,
+)
 from safelight.http.pictures import Pictures
 from safelight.service import Service
 
@@ -24,9 +34,10 @@ class Application:
         self._index = index
         # Set when the server is about to stop: each answer then tells that its connection ends.
         self.closing = False
+        self._grammar = grammar(settings)
         self._pictures = Pictures(
             service,
-            grammar(settings),
+            self._grammar,
             max_age=settings.server.max_age,
             body_seconds=settings.server.body_seconds,
         )
@@ -67,6 +78,8 @@ class Application:
             return pages.health(self._service)
         if path == "/readyz":
             return await asyncio.to_thread(pages.ready, self._service)
+        if path == "/openapi.json":
+            return document(openapi.document(self._grammar, root=incoming.root))
         if path == "/":
             if not self._index:
                 raise NotFound("an address is /{transform}/{key}, such as /800x600/cat.jpg")

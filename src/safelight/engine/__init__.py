@@ -19,7 +19,7 @@ from safelight.engine.target import encode, may_move
 from safelight.errors import TransformInvalid
 from safelight.limits import Limits
 from safelight.operations import Stage
-from safelight.operations.frame import Frame, Image
+from safelight.operations.frame import Frame
 from safelight.operations.reading import Reading
 from safelight.picture import Header, Rendering
 from safelight.plan import plan, reading
@@ -27,8 +27,6 @@ from safelight.transform import Transform
 
 __all__ = ["analyse", "capabilities", "prepare", "probe", "run"]
 
-# Another picture is held whole: larger than this it would only be shrunk.
-_MATERIAL = Transform.of(w=2_048, h=2_048, fit="inside")
 _ALLOWED_LOADERS = ("Jpeg", "Png", "Webp", "Heif", "Nsgif", "Tiff", "Svg")
 
 
@@ -77,7 +75,7 @@ def run(
         transform = transform.changed(enlarge=True)
     planned = plan(*header.shown, transform)
     limits.check_plan(planned, frames=frames)
-    materials = Studio({key: _material(pictures[key], limits) for key in transform.pictures()})
+    materials = Studio(pictures, limits)
     try:
         source = decode(data, header, opened, planned, frames=frames, materials=materials)
         frame = _joined([_through(frame, transform, limits) for frame in source], header)
@@ -140,15 +138,3 @@ def _joined(frames: list[Frame], header: Header) -> Frame:
     strip.set_type(pyvips.GValue.array_int_type, "delay", delays)
     strip.set_type(pyvips.GValue.gint_type, "loop", header.loop)
     return replace(first, image=strip)
-
-
-def _material(data: bytes, limits: Limits) -> Image:
-    """Open another picture, small enough to be held, as RGB with alpha."""
-    header = probe(data)
-    limits.check_header(header)
-    planned = plan(*header.shown, _MATERIAL)
-    nothing = Studio({})
-    frame = next(iter(decode(data, header, Reading(), planned, frames=1, materials=nothing)))
-    image = _through(frame, _MATERIAL, limits).image
-    image = image.colourspace("srgb") if image.bands < 3 else image
-    return image if image.hasalpha() else image.addalpha()

@@ -2,45 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import cast
 
 import pyvips
 
 from safelight import formats
+from safelight.engine.source import decode, fault, probe
+from safelight.errors import SourceError
+from safelight.limits import Limits
 from safelight.operations.frame import Image
+from safelight.operations.reading import Reading
+from safelight.params import Ink
+from safelight.picture import Header
+from safelight.plan import plan
+from safelight.transform import Transform
+
+_FONT = "DejaVu Sans Condensed"
+_FONT_FILE = "DejaVuSansCondensed.ttf"
 
 
+@dataclass(frozen=True, slots=True)
 class Studio:
-    """Make materials for one rendering; each is made once."""
+    """Make materials for one rendering.
 
-    def __init__(self, pictures: Mapping[str, Image]) -> None:
-        """``pictures``: the other pictures of the transform, by key."""
-        self._pictures = pictures
-        self._drawn: dict[tuple[str, int, int], Image] = {}
+    ``sources``: the other pictures of the transform, whole files by key; ``limits`` are theirs.
+    """
 
-    def picture(self, key: str) -> Image:
-        """Give another picture of the source store, as RGB with alpha."""
-        return self._pictures[key]
+    sources: Mapping[str, bytes]
+    limits: Limits = field(default_factory=Limits)
+
+    def size(self, key: str) -> tuple[int, int]:
+        """Tell the size in px of another picture, as it is shown."""
+        return self._header(key).shown
+
+    def picture(self, key: str, width: int, height: int) -> Image:
+        """Open another picture at a size in px, as RGB with alpha; decode no more than needed."""
+        header = self._header(key)
+        wanted = Transform.of(w=width, h=height, fit="fill", enlarge=True)
+        planned = plan(*header.shown, wanted)
+        with _named(key):
+            try:
+                frames = decode(
+                    self.sources[key], header, Reading(), planned, frames=1, materials=self
+                )
+                image = next(iter(frames)).scaled(width, height).in_memory().image
+            except pyvips.Error as error:
+                raise fault(header.format, error) from error
+        coloured = image.colourspace("srgb") if image.bands < 3 else image
+        return cast("Image", coloured if coloured.hasalpha() else coloured.addalpha())
+
+    def _header(self, key: str) -> Header:
+        with _named(key):
+            header = probe(self.sources[key])
+            self.limits.check_header(header)
+        return header
 
     def drawing(self, svg: str, width: int, height: int) -> Image:
         """Draw an SVG of ``width`` x ``height`` px, as RGB with alpha."""
-        drawn = (svg, width, height)
-        if drawn not in self._drawn:
-            image = _drawing(svg.encode())
-            self._drawn[drawn] = cast("Image", image.crop(0, 0, width, height).copy_memory())
-        return self._drawn[drawn]
+        loader = formats.BY_NAME["svg"].loader
+        image = pyvips.Operation.call(f"{loader}_buffer", svg.encode())
+        return cast("Image", image.crop(0, 0, width, height))
 
-    def text(self, text: str, *, size: float, align: str = "low", width: int = 0) -> Image:
-        """Set text in lines ``size`` px high, as one band: 255 where there is ink."""
-        options: dict[str, Any] = {"width": width} if width else {}
+    def coordinates(self, width: int, height: int) -> Image:
+        """Make an image of two bands: the column and the row of each pixel, from 0."""
+        return cast("Image", pyvips.Image.xyz(width, height))
+
+    def text(self, text: str, *, size: float, ink: Ink, align: str = "low") -> Image:
+        """Set text in lines ``size`` px high, as RGB with alpha, cut to its ink."""
+        # Pango reads markup, and text may look like some.
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        image = pyvips.Image.text(
-            escaped, font=f"sans {size * 0.75:.2f}", dpi=96, align=align, **options
-        )
-        return cast("Image", image)
+        try:
+            image = pyvips.Image.text(
+                f'<span foreground="#{bytes(ink[:3]).hex()}">{escaped}</span>',
+                font=f"{_FONT} {size:.2f}",
+                fontfile=_font_file(),
+                # A point is a pixel then.
+                dpi=72,
+                align=align,
+                rgba=True,
+            )
+        except pyvips.Error:
+            # Letters without ink, such as a space without width.
+            return cast("Image", pyvips.Image.black(1, 1, bands=4).copy(interpretation="srgb"))
+        return cast("Image", image.linear([1, 1, 1, ink[3] / 255], 0).rint().cast("uchar"))
 
 
-def _drawing(svg: bytes) -> pyvips.Image:
-    loader = formats.BY_NAME["svg"].loader
-    return cast("pyvips.Image", pyvips.Operation.call(f"{loader}_buffer", svg))
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    """Say of which picture an error speaks."""
+    try:
+        yield
+    except SourceError as error:
+        raise type(error)(f"{key}: {error.detail}") from error
+
+
+@cache
+def _font_file() -> str:
+    return str(files("safelight") / "fonts" / _FONT_FILE)

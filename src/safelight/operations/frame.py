@@ -37,16 +37,25 @@ class Image(Protocol):
 class Materials(Protocol):
     """What an operation may draw with; the engine has it."""
 
-    def picture(self, key: str) -> Image:
-        """Open another picture of the source store, as RGB with alpha."""
+    def size(self, key: str) -> tuple[int, int]:
+        """Tell the size in px of another picture of the source store, as it is shown."""
+
+    def picture(self, key: str, width: int, height: int) -> Image:
+        """Open another picture of the source store at a size in px, as RGB with alpha.
+
+        Raises SourceError, which names it.
+        """
 
     def drawing(self, svg: str, width: int, height: int) -> Image:
         """Draw an SVG of ``width`` x ``height`` px, as RGB with alpha."""
 
-    def text(self, text: str, *, size: float, align: str = "low", width: int = 0) -> Image:
-        """Set text in lines ``size`` px high, as one band: 255 where there is ink.
+    def coordinates(self, width: int, height: int) -> Image:
+        """Make an image of two bands: the column and the row of each pixel, from 0."""
 
-        ``width``: break lines there, in px; 0 breaks none.
+    def text(self, text: str, *, size: float, ink: Ink, align: str = "low") -> Image:
+        """Set text in lines ``size`` px high, as RGB with alpha, cut to its ink.
+
+        ``align``: "low", "centre" or "high", in the direction in which the text is written.
         """
 
 

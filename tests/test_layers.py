@@ -19,7 +19,7 @@ LAYERS = {
     name: level
     for level, names in enumerate(
         (
-            "errors formats params observe",
+            "errors tiff formats params observe",
             "operations transform picture plan limits icc metadata gainmap signing negotiate svg"
             " dialects explain openapi placeholders",
             "engine storage fetch",
@@ -41,6 +41,8 @@ ONLY_IN = {
     "pyvips": {"engine"},
     "obstore": {"storage"},
     "granian": {"http", "cli"},
+    "pillow_heif": {"engine"},
+    "pypdfium2": {"engine"},
     "click": {"cli"},
     "rich": {"cli"},
 }

@@ -8,6 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from safelight import tiff
+
+# As much of a file as tells what it is, in bytes; only RAW is told from TIFF by what lies behind.
+_HEAD = 4_096
+_TIFF_MARKS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+# RAW of Panasonic and Leica, Olympus (three), Fujifilm, Sigma, Minolta; Canon's are further in.
+_RAW_MARKS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
+# The tag that makes a TIFF a DNG (DNG 1.7, chapter 4), and what the pixels of a sensor are called:
+# those behind colour filters (ISO 12234-2), and linear ones (DNG).
+_DNG_VERSION = 50706
+_SENSOR = {32803, 34892}
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -31,7 +43,8 @@ class Format:
 
 
 def _brands(*brands: bytes) -> Callable[[bytes], bool]:
-    def matches(head: bytes) -> bool:
+    def matches(data: bytes) -> bool:
+        head = data[:_HEAD]
         if head[4:8] != b"ftyp":
             return False
         end = min(int.from_bytes(head[0:4], "big"), len(head))
@@ -45,11 +58,24 @@ def _starts(*magics: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(magics)
 
 
-def _is_svg(head: bytes) -> bool:
+def _is_svg(data: bytes) -> bool:
+    head = data[:_HEAD]
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head.decode("utf-16", "ignore").encode().lstrip()
     return text.startswith(b"<") and (b"<svg" in text or b":svg" in text)
+
+
+def _is_raw(data: bytes) -> bool:
+    """Recognise the file of a camera's sensor: most are TIFFs, which only their contents tell."""
+    if data.startswith(_RAW_MARKS) or data[6:14] == b"HEAPCCDR" or data[4:12] == b"ftypcrx ":
+        return True
+    if not data.startswith(_TIFF_MARKS):
+        return False
+    return data[8:10] == b"CR" or any(
+        _DNG_VERSION in directory or _SENSOR.intersection(directory.get(tiff.PHOTOMETRIC, ()))
+        for directory in tiff.directories(data)
+    )
 
 
 FORMATS: tuple[Format, ...] = (
@@ -79,9 +105,16 @@ FORMATS: tuple[Format, ...] = (
         matches=_starts(b"GIF87a", b"GIF89a"),
     ),
     Format(
+        "raw", "image/x-dcraw",
+        ("dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "raf", "orf", "rw2", "rwl", "pef", "srw",
+         "3fr", "x3f", "mrw"), None, None,
+        alpha=False, animation=False, web=False, quality=None,
+        matches=_is_raw,
+    ),
+    Format(
         "tiff", "image/tiff", ("tif", "tiff"), "tiffload", "tiffsave",
         alpha=True, animation=False, web=False, quality=80,
-        matches=_starts(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+        matches=_starts(*_TIFF_MARKS),
     ),
     Format(
         "svg", "image/svg+xml", ("svg", "svgz"), "svgload", None,
@@ -131,13 +164,13 @@ WRITABLE: tuple[Format, ...] = tuple(format for format in FORMATS if format.save
 _BY_SUFFIX: dict[str, Format] = {s: format for format in FORMATS for s in format.suffixes}
 
 
-def sniff(head: bytes) -> Format | None:
-    """Recognise a format by the first bytes of a file.
+def sniff(data: bytes) -> Format | None:
+    """Recognise a format by what a file holds, never by its name.
 
-    ``head``: at least 64 bytes, 1,024 for SVG with a preamble. Returns None for anything else
-    than an image of the table.
+    ``data``: the whole, or at least 64 bytes of its beginning, 1,024 for SVG with a preamble; RAW
+    that is a TIFF may need all. Returns None for anything else than an image of the table.
     """
-    return next((format for format in FORMATS if format.matches(head)), None)
+    return next((format for format in FORMATS if format.matches(data)), None)
 
 
 def by_suffix(name: str) -> Format | None:

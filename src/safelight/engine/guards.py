@@ -5,14 +5,17 @@ from __future__ import annotations
 import struct
 import zlib
 
+from safelight import tiff
 from safelight.errors import SourceTooLarge, UnsupportedFormat
 
 # Text in a PNG's header, inflated, in bytes: each costs four times its size in memory.
 _MAX_PNG_TEXT = 4_000_000
 
+# A photograph has some dozens before its frame, a megabyte of XMP some more.
+_MOST_SEGMENTS = 5_000
 _JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC5, 0xC6, 0xC9, 0xCA, 0xCD, 0xCE}
-_TIFF_COMPRESSION, _TIFF_PHOTOMETRIC = 259, 262
-_TIFF_YCBCR, _TIFF_JPEGS = 6, (6, 7)
+# Values of a TIFF's tags.
+_YCBCR, _JPEGS = (6,), ((6,), (7,))
 
 
 def check_png_texts(data: bytes) -> None:
@@ -51,41 +54,36 @@ def _text_size(kind: bytes, body: bytes, room: int) -> int:
 def jpeg_scales(data: bytes) -> bool:
     """Tell whether libjpeg can decode a JPEG smaller: a lossless one it would cut instead.
 
-    Markers as in ITU-T T.81, table B.1. False when there is no frame to be found.
+    False when there is no frame to be found.
     """
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
+    frame = jpeg_frame(data)
+    return frame is not None and data[frame + 1] in _JPEG_FRAMES
+
+
+def jpeg_frame(data: bytes, start: int = 0) -> int | None:
+    """Find the header of the frame of the JPEG that begins at ``start``: where its marker is.
+
+    Markers as in ITU-T T.81, table B.1. None when there is none before the file ends.
+    """
+    position = start + 2
+    for _ in range(_MOST_SEGMENTS):
+        if position + 4 > len(data) or data[position] != 0xFF:
+            break
         marker = data[position + 1]
         if marker == 0xFF:
             position += 1
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return marker in _JPEG_FRAMES
+            return position
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
-    return False
+    return None
 
 
 def check_tiff_colours(data: bytes) -> None:
     """Refuse YCbCr that is not compressed as JPEG: libvips takes it for RGB.
 
-    Directories as in TIFF 6.0, section 2; BigTIFF has wider numbers. Raises UnsupportedFormat.
+    Raises UnsupportedFormat.
     """
-    order = "<" if data[:2] == b"II" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    try:
-        (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-        (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
-        entry, head, value = (20, 8, 12) if big else (12, 2, 8)
-        tags = dict[int, int]()
-        for index in range(min(count, 200)):
-            at = start + head + index * entry
-            (tag,) = struct.unpack_from(order + "H", data, at)
-            (tags[tag],) = struct.unpack_from(order + "H", data, at + value)
-    except (struct.error, OverflowError):
-        # Cut short, or pointing nowhere: the loader has its own opinion.
-        return
-    if (
-        tags.get(_TIFF_PHOTOMETRIC) == _TIFF_YCBCR
-        and tags.get(_TIFF_COMPRESSION) not in _TIFF_JPEGS
-    ):
+    first = next(tiff.directories(data), {})
+    if first.get(tiff.PHOTOMETRIC) == _YCBCR and first.get(tiff.COMPRESSION) not in _JPEGS:
         raise UnsupportedFormat("the TIFF holds YCbCr without JPEG compression: save it as RGB")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pyvips
 
 from safelight import formats, svg
 from safelight.engine.colour import converted, embedded
+from safelight.engine.decoders import DECODERS, WRAPPERS
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
 from safelight.engine.metadata import chosen
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
@@ -36,6 +38,14 @@ def available(nickname: str | None) -> bool:
     return nickname is not None and bool(pyvips.type_find("VipsOperation", f"{nickname}_buffer"))
 
 
+def missing(format: Format) -> str | None:
+    """Say why a format cannot be read here, in words for a client; None when it can."""
+    reader = DECODERS.get(format.name) or WRAPPERS.get(format.name)
+    if reader:
+        return reader.unavailable()
+    return None if available(format.loader) else "this build cannot read it"
+
+
 def probe(data: bytes, *, page: int = 1) -> Header:
     """Read what the header says, without decoding pixels.
 
@@ -43,6 +53,10 @@ def probe(data: bytes, *, page: int = 1) -> Header:
     SourceDamaged, SourceTooLarge.
     """
     format = _recognised(data)
+    if inner := _unwrapped(data, format):
+        return replace(probe(inner), format=format.name)
+    if format.name in DECODERS:
+        return DECODERS[format.name].probe(data, page=page)
     if format.name == "svg":
         return _svg_header(data)
     if format.name == "png":
@@ -93,13 +107,19 @@ def _svg_header(data: bytes) -> Header:
 
 
 def _recognised(data: bytes) -> Format:
-    format = formats.sniff(data[:4096])
+    format = formats.sniff(data)
     if format is None or (format.name == "svg" and not svg.is_svg(data)):
-        known = ", ".join(f.name for f in formats.FORMATS if f.loader)
+        known = ", ".join(f.name for f in formats.FORMATS if not missing(f))
         raise UnsupportedFormat(f"the bytes are no image that is known here: {known}")
-    if not available(format.loader):
-        raise UnsupportedFormat(f"{format.name} is recognised, but this build cannot read it")
+    if reason := missing(format):
+        raise UnsupportedFormat(f"{format.name} is recognised, but {reason}")
     return format
+
+
+def _unwrapped(data: bytes, format: Format) -> bytes | None:
+    """Take out the file that is shown, if the format is only a wrapper for it."""
+    wrapper = WRAPPERS.get(format.name)
+    return wrapper.unwrap(data) if wrapper else None
 
 
 def _load(data: bytes, format: Format, **options: Any) -> pyvips.Image:
@@ -150,8 +170,7 @@ def decode(
     A frame's nominal size is the full size as shown; its image may already be smaller. They have to
     be taken in order, each before the next.
     """
-    options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
-    strip = _load_scaled(data, header, planned.scale, options)
+    strip = _load_scaled(data, header, reading, planned, frames=frames)
     decisions: dict[str, Any] = {}
     for page in _pages(strip, frames):
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
@@ -184,11 +203,19 @@ def _pages(strip: Image, frames: int) -> Iterator[Image]:
 
 
 def _load_scaled(
-    data: bytes, header: Header, scale: float, options: dict[str, Any]
+    data: bytes, header: Header, reading: Reading, planned: Plan, *, frames: int
 ) -> pyvips.Image:
-    format = formats.BY_NAME[header.format]
+    format, scale = formats.BY_NAME[header.format], planned.scale
+    if inner := _unwrapped(data, format):
+        header = replace(header, format=_recognised(inner).name)
+        return _load_scaled(inner, header, reading, planned, frames=frames)
+    if decoder := DECODERS.get(header.format):
+        scaled = (max(1, round(side * scale)) for side in (header.width, header.height))
+        across, down = _as_stored(header, planned) if planned.direct else scaled
+        return decoder.load(data, header, page=reading.page, size=(across, down))
     if header.format == "jpeg":
         return _load(data, format, shrink=_jpeg_shrink(scale) if jpeg_scales(data) else 1)
+    options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
     if header.format == "webp" and scale * WEBP_RESIDUAL < 1:
         return _load(data, format, scale=scale * WEBP_RESIDUAL, **options)
     if header.format == "svg":

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import OutputTooLarge, SourceTooLarge
-from safelight.limits import Limits, cropped_size, decode_memory
-from safelight.operations.geometry import fit_box
+from safelight.limits import Limits, decode_memory
 from safelight.picture import Header
+from safelight.plan import plan
 from safelight.transform import Transform, parse
 from tests.support.strategies import transforms
 
@@ -18,11 +18,18 @@ PHOTO = Header(
 LIMITS = Limits()
 
 
-def refused(header: Header, limits: Limits = LIMITS) -> str:
+def refused(header: Header, limits: Limits = LIMITS, *, frames: int = 1) -> str:
     with pytest.raises(SourceTooLarge) as caught:
-        limits.check_header(header)
+        limits.check_header(header, frames=frames)
     assert caught.value.status == 413
     return caught.value.detail
+
+
+def check(width: int, height: int, transform: Transform, *, frames: int = 1) -> tuple[int, int]:
+    """Check what becomes of a picture, and give its size."""
+    planned = plan(width, height, transform)
+    LIMITS.check_plan(planned, frames=frames)
+    return planned.size
 
 
 def test_a_file_may_have_exactly_so_many_bytes() -> None:
@@ -42,9 +49,12 @@ def test_only_frames_that_would_be_decoded_count() -> None:
     animation = replace(PHOTO, pages=1_000)
     LIMITS.check_header(animation)
     four = replace(LIMITS, frames=4)
-    four.check_header(replace(animation, pages=4))
-    assert "megapixels" in refused(replace(animation, pages=5), replace(four, frames=5))
-    four.check_header(replace(animation, pages=5))
+    four.check_header(animation, frames=4)
+    detail = refused(animation, four, frames=5)
+    assert "5 frames: at most 4 are allowed (frames=1 takes the first)" in detail
+    detail = refused(animation, replace(four, frames=5), frames=5)
+    assert "4000 x 3000 px in 5 frames: at most 50 megapixels" in detail
+    assert "(frames=1 takes the first)" in detail
 
 
 def test_a_picture_may_have_exactly_so_many_bands() -> None:
@@ -96,33 +106,11 @@ def test_decoding_by_rows_never_costs_more_than_holding_everything(
 
 
 @pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("", (4_000, 3_000)),
-        ("800x600", (800, 600)),
-        ("800x", (800, 600)),
-        ("rotate=90,800x", (800, 1_067)),
-        ("crop=0:0:100:50", (100, 50)),
-        ("crop=0.0:0.0:0.5:0.5", (2_000, 1_500)),
-        ("rotate=90,crop=0.0:0.0:0.5:0.5", (1_500, 2_000)),
-        ("crop=0:0:100:50,w=50", (50, 25)),
-        ("800x600,dpr=2", (1_600, 1_200)),
-        ("8000x8000,fit=cover", (3_000, 3_000)),
-        ("5000x5000,fit=contain", (5_000, 5_000)),
-    ],
-)
-def test_the_size_of_the_answer_is_reckoned_before_anything_is_decoded(
-    text: str, size: tuple[int, int]
-) -> None:
-    assert LIMITS.check_output(4_000, 3_000, parse(text)) == size
-
-
-@pytest.mark.parametrize(
     "text", ["8192x3000,enlarge", "8192x,enlarge,fit=fill", "5000x5000,enlarge", "x4000,enlarge"]
 )
 def test_an_answer_may_be_exactly_so_large(text: str) -> None:
     width, height = (8_192, 3_000) if "8192" in text else (5_000, 4_000)
-    LIMITS.check_output(width, height, parse(text))
+    check(width, height, parse(text))
 
 
 @pytest.mark.parametrize(
@@ -133,21 +121,22 @@ def test_an_answer_may_be_exactly_so_large(text: str) -> None:
         ("5001x5000,enlarge", "5001 x 5000"),
         ("4000x,dpr=2.1,enlarge", "8400 x 6300"),
         ("7000x,enlarge", "7000 x 5250"),
+        ("zoom=2.05,enlarge", "8200 x 6150"),
     ],
 )
 def test_a_larger_answer_is_refused_with_its_size(text: str, size: str) -> None:
     with pytest.raises(OutputTooLarge) as caught:
-        LIMITS.check_output(4_000, 3_000, parse(text))
+        check(4_000, 3_000, parse(text))
     assert caught.value.status == 400
     assert f"{size} px: at most 8192 px a side and 25 megapixels" in caught.value.detail
 
 
 def test_a_whole_source_that_is_larger_than_an_answer_may_be_is_refused() -> None:
     with pytest.raises(OutputTooLarge):
-        LIMITS.check_output(9_000, 100, Transform())
+        check(9_000, 100, Transform())
     with pytest.raises(OutputTooLarge):
-        LIMITS.check_output(6_000, 5_000, Transform())
-    assert LIMITS.check_output(9_000, 100, parse("w=8192")) == (8_192, 91)
+        check(6_000, 5_000, Transform())
+    assert check(9_000, 100, parse("w=8192")) == (8_192, 91)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +151,9 @@ def test_a_whole_source_that_is_larger_than_an_answer_may_be_is_refused() -> Non
 def test_a_small_answer_cut_from_something_huge_is_refused(
     full: tuple[int, int], text: str
 ) -> None:
-    with pytest.raises(OutputTooLarge, match=r"enlarged to .* before it is cut"):
-        LIMITS.check_output(*full, parse(text))
-    assert LIMITS.check_output(*full, parse(text.replace("enlarge", "enlarge=0")))
+    with pytest.raises(OutputTooLarge, match=r"enlarged to .* megapixels on its way"):
+        check(*full, parse(text))
+    assert check(*full, parse(text.replace("enlarge", "enlarge=0")))
 
 
 @given(st.integers(1, 9_000), st.integers(1, 5_000), transforms())
@@ -172,25 +161,30 @@ def test_nothing_gets_past_that_is_larger_than_allowed_at_any_step(
     width: int, height: int, transform: Transform
 ) -> None:
     try:
-        across, down = LIMITS.check_output(width, height, transform)
+        across, down = check(width, height, transform)
     except OutputTooLarge:
         return
     assert 1 <= across <= LIMITS.output_edge
     assert 1 <= down <= LIMITS.output_edge
     assert across * down <= LIMITS.output_pixels
-    region = cropped_size(width, height, transform)
-    names = ("w", "h", "fit", "enlarge", "dpr")
-    fitted = fit_box(*region, **{name: transform[name] for name in names})
-    assert fitted.box == (across, down)
-    assert fitted.scaled[0] * fitted.scaled[1] <= LIMITS.source_pixels
+    assert plan(width, height, transform).largest <= LIMITS.source_pixels
+
+
+def test_every_frame_of_an_animation_counts() -> None:
+    enlarged = parse("2000x2000,enlarge")
+    assert check(100, 100, enlarged, frames=12) == (2_000, 2_000)
+    with pytest.raises(OutputTooLarge, match=r"enlarged to 4.0 megapixels in 13 frames on its way"):
+        check(100, 100, enlarged, frames=13)
 
 
 @given(st.integers(1, 9_000), st.integers(1, 5_000), transforms())
 def test_a_source_that_is_allowed_is_never_refused_for_being_shrunk(
     width: int, height: int, transform: Transform
 ) -> None:
-    small = transform.changed(w=400, h=300, dpr=1.0, enlarge=False)
-    assert LIMITS.check_output(width, height, small)
+    size = {
+        name: value for name, value in transform.arguments if name in ("crop", "fit", "gravity")
+    }
+    assert check(width, height, Transform.of(**size, w=400, h=300))
 
 
 @pytest.mark.parametrize(
@@ -221,13 +215,12 @@ def test_a_wish_that_is_too_large_is_refused_before_the_source_is_looked_for(
 def test_a_box_that_is_enlarged_to_is_refused_as_a_wish_too(
     transform: Transform, width: int, height: int
 ) -> None:
-    padded = transform.changed(w=9_000, h=10, fit="contain", dpr=1.0)
-    for check in (
-        lambda: LIMITS.check_wish(padded),
-        lambda: LIMITS.check_output(width, height, padded),
-    ):
-        with pytest.raises(OutputTooLarge):
-            check()
+    bounds = dict.fromkeys(("max_w", "max_h", "min_w", "min_h"))
+    padded = transform.changed(w=9_000, h=10, fit="contain", dpr=1.0, zoom=1.0, **bounds)
+    with pytest.raises(OutputTooLarge):
+        LIMITS.check_wish(padded)
+    with pytest.raises(OutputTooLarge):
+        check(width, height, padded)
 
 
 def test_limits_can_be_set() -> None:
@@ -235,9 +228,9 @@ def test_limits_can_be_set() -> None:
     with pytest.raises(SourceTooLarge):
         tight.check_bytes(11)
     assert refused(replace(PHOTO, width=101, height=1), tight)
-    assert tight.check_output(10, 10, parse("5x4")) == (5, 4)
+    tight.check_plan(plan(10, 10, parse("5x4")))
     with pytest.raises(OutputTooLarge):
-        tight.check_output(10, 10, parse("5x5"))
+        tight.check_plan(plan(10, 10, parse("5x5")))
     with pytest.raises(OutputTooLarge):
         tight.check_wish(parse("6x"))
     tight.check_wish(parse("5x5,fit=inside"))

@@ -1,14 +1,13 @@
 import pytest
-import pyvips
 from hypothesis import given
 
 from safelight.operations.colour import bg
-from safelight.operations.frame import Frame
 from safelight.params import Colour
 from safelight.transform import parse
+from tests.support.frames import flat, framed
 from tests.support.strategies import values
 
-FRAME = Frame(pyvips.Image.black(4, 3), 4, 3)
+FRAME = framed(flat(4, 3, (0,)))
 
 
 def test_nobody_has_said_what_is_behind_until_somebody_does() -> None:

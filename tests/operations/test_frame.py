@@ -1,19 +1,14 @@
 from typing import Any
 
 import pytest
-import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safelight.operations.frame import Encoding, Frame, resample
+from safelight.operations.encoding import Encoding
+from safelight.operations.frame import resample
+from tests.support.frames import flat, framed
 
 SIDES = st.integers(1, 60)
-
-
-def flat(width: int, height: int, colour: tuple[int, ...]) -> Any:
-    space = "b-w" if len(colour) < 3 else "srgb"
-    image = pyvips.Image.black(width, height, bands=len(colour)) + list(colour)
-    return image.cast("uchar").copy(interpretation=space)
 
 
 @settings(max_examples=60)
@@ -65,19 +60,21 @@ def test_the_colour_of_transparent_pixels_does_not_bleed(to: tuple[int, int]) ->
 
 
 def test_a_frame_takes_the_size_of_its_new_image_and_keeps_the_rest() -> None:
-    frame = Frame(flat(8, 6, (1, 2, 3)), 80, 60, (1, 2, 3, 4), Encoding("png"))
+    frame = framed(
+        flat(8, 6, (1, 2, 3)), (80, 60), background=(1, 2, 3, 4), encoding=Encoding("png")
+    )
     changed = frame.having(flat(5, 4, (1,)))
     assert (changed.width, changed.height, changed.image.bands) == (5, 4, 1)
     assert (changed.background, changed.encoding) == ((1, 2, 3, 4), Encoding("png"))
 
 
 def test_scaling_brings_a_shrunk_image_to_its_nominal_size() -> None:
-    frame = Frame(flat(8, 6, (1, 2, 3)), 80, 60).scaled(40, 30)
+    frame = framed(flat(8, 6, (1, 2, 3)), (80, 60)).scaled(40, 30)
     assert (frame.width, frame.height, frame.image.width, frame.image.height) == (40, 30, 40, 30)
 
 
 def test_rendering_what_is_pending_changes_no_pixel_and_no_size() -> None:
-    frame = Frame(flat(8, 6, (1, 2, 3)).invert(), 80, 60)
+    frame = framed(flat(8, 6, (1, 2, 3)).invert(), (80, 60))
     rendered = frame.in_memory()
     assert (rendered.width, rendered.height) == (80, 60)
     assert rendered.image.getpoint(3, 3) == frame.image.getpoint(3, 3) == [254, 253, 252]

@@ -1,16 +1,16 @@
 import pytest
-import pyvips
 from hypothesis import given
 
 from safelight.errors import TransformInvalid
 from safelight.formats import WRITABLE, Format
 from safelight.operations import OPERATIONS
-from safelight.operations.frame import Encoding, Frame
+from safelight.operations.encoding import Encoding
 from safelight.operations.output import output
 from safelight.transform import Transform, parse
+from tests.support.frames import flat, framed
 from tests.support.strategies import transforms
 
-FRAME = Frame(pyvips.Image.black(4, 3), 4, 3)
+FRAME = framed(flat(4, 3, (0,)))
 
 
 @pytest.mark.parametrize("format", WRITABLE, ids=lambda row: row.name)
@@ -22,7 +22,7 @@ def test_every_format_that_can_be_written_can_be_asked_for_by_name_or_suffix(
         assert parse(f"f={word.upper()}")["format"] == format.name
 
 
-@pytest.mark.parametrize("word", ["heic", "jxl", "bmp", "svg", "pdf", "source", ""])
+@pytest.mark.parametrize("word", ["heic", "jxl", "bmp", "svg", "pdf", "source", "j"])
 def test_what_cannot_be_written_cannot_be_asked_for(word: str) -> None:
     with pytest.raises(
         TransformInvalid, match="expected one of auto, jpeg, png, webp, avif, gif, tiff"

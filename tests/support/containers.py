@@ -13,7 +13,7 @@ _JPEG_NEEDED = {0xC0, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD}
 _PNG_NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 # One pixel a millimetre: what libvips writes for a picture that has no resolution.
 NEUTRAL_RESOLUTION = struct.pack(">IIB", 1000, 1000, 1)
-_WEBP_NEEDED = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
+_WEBP_NEEDED = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
 _ISO_NEEDED = set(
     b"ftyp meta hdlr pitm iloc iinf infe iref iprp ipco ipma mdat ispe pixi av1C auxC auxl colr"
     b" dimg idat".split()
@@ -57,12 +57,14 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 12 + length
 
 
-def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Walk a WebP's chunks with their contents (RFC 9649 §2.3)."""
-    position = 12
+def riff_chunks(data: bytes, position: int = 12) -> Iterator[tuple[bytes, bytes]]:
+    """Walk a WebP's chunks with their contents, a frame's after the frame (RFC 9649 §2.3, §2.7)."""
     while position < len(data):
         kind, length = struct.unpack_from("<4sI", data, position)
-        yield kind, data[position + 8 : position + 8 + length]
+        body = data[position + 8 : position + 8 + length]
+        yield kind, body
+        if kind == b"ANMF":
+            yield from riff_chunks(body, 16)
         position += 8 + length + length % 2
 
 

@@ -161,9 +161,12 @@ def values(kind: Kind) -> SearchStrategy[Any]:
 
 
 def arguments() -> SearchStrategy[dict[str, Any]]:
-    """Give any set of valid arguments, those without effect included."""
+    """Give any set of up to twelve valid arguments, those without effect included."""
     every = {name: values(parameter.kind) for name, parameter in PARAMETERS.items()}
-    return st.fixed_dictionaries({}, optional=every)
+    names = st.sets(st.sampled_from(list(every)), max_size=12)
+    return names.flatmap(
+        lambda chosen: st.fixed_dictionaries({name: every[name] for name in sorted(chosen)})
+    )
 
 
 def transforms() -> SearchStrategy[Transform]:

@@ -45,10 +45,9 @@ def fit_box(
     if w is None or h is None or fit in ("inside", "outside"):
         scales = [side * dpr * zoom / full for side, full in ((w, width), (h, height)) if side]
         bound = max if fit == "outside" else min
-        scale = across.clamp(bound(scales, default=zoom * dpr) * width) / width
-        scale = down.clamp(scale * height) / height
-        # The second side may have stretched or shrunk the first past its most.
-        scale = min(scale, across.most / width)
+        scale = bound(scales, default=zoom * dpr)
+        scale = max(scale, across.least / width, down.least / height)
+        scale = min(scale, across.most / width, down.most / height)
         scaled = _scaled(width, height, scale if enlarge else min(scale, 1.0))
         return Fitted(scaled, scaled)
     box = (across.clamp(w * dpr * zoom), down.clamp(h * dpr * zoom))

@@ -239,7 +239,7 @@ class Sides:
 class Ratio:
     """Width to height, ``16:9`` or ``1.5``; the value is a pair of whole numbers without a factor.
 
-    From 1:100 to 100:1.
+    From 1:100 to 100:1, as near as a height of up to 10,000 comes to it.
     """
 
     bare: ClassVar[str | None] = None
@@ -249,12 +249,12 @@ class Ratio:
         """Read a ratio. Raises ValueError for anything else."""
         width, colon, height = text.partition(":")
         numbers = [width, height if colon else "1"]
-        if not all(re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", number) for number in numbers):
+        if not all(re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", number) for number in numbers):
             raise ValueError("a ratio such as 16:9 or 1.5")
         across, down = (Fraction(number) for number in numbers)
         if not across or not down or not Fraction(1, 100) <= across / down <= 100:
             raise ValueError("a ratio from 1:100 to 100:1, such as 16:9 or 1.5")
-        ratio = across / down
+        ratio = (across / down).limit_denominator(10_000)
         return ratio.numerator, ratio.denominator
 
     def build(self, value: tuple[int, int]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from safelight import engine
 from safelight.errors import (
@@ -30,6 +29,7 @@ from tests.support.pictures import (
     pixels_of,
     run,
 )
+from tests.support.profiles import by_profile
 
 Change = Callable[[Image.Image], Image.Image]
 LANCZOS = Image.Resampling.LANCZOS
@@ -114,147 +114,6 @@ def test_photographs_of_cameras_come_out_upright(data: Path) -> None:
         expected = by_profile(upright, upright.info["icc_profile"])
         made = picture_of(file, "w=300,format=png")
         assert dissimilarity(made, expected.resize(made.size, LANCZOS)) < VISUALLY_LOSSLESS
-
-
-def by_profile(picture: Image.Image, profile: bytes, mode: str = "RGB") -> Image.Image:
-    """Convert to sRGB by Pillow's own LittleCMS."""
-    made = ImageCms.profileToProfile(
-        picture,
-        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        outputMode=mode,
-    )
-    assert made is not None
-    return made
-
-
-def without_profile(file: bytes) -> bytes:
-    """Save the same numbers again, with nothing that says what colours they are."""
-    picture = ImageOps.exif_transpose(opened(file))
-    return encoded(picture, "PNG", icc_profile=None)
-
-
-def test_display_p3_is_shown_in_the_colours_of_its_srgb_original(photos: Path) -> None:
-    original = picture_of((photos / "mountains.jpg").read_bytes(), "w=400,format=png")
-    file = (photos / "mountains-p3.jpg").read_bytes()
-    converted = picture_of(file, "w=400,format=png")
-    ignored = picture_of(without_profile(file), "w=400,format=png")
-    assert colour_difference(converted, original) < 1
-    # The test can fail: the same numbers taken for sRGB do not pass it.
-    assert colour_difference(ignored, original) > 2
-
-
-@pytest.mark.parametrize("format", ["jpeg", "webp", "avif", "png"])
-@pytest.mark.parametrize("change", ["", "w=60,", "crop=4:4:90:60,"])
-def test_saturated_p3_is_converted_for_every_output(photos: Path, format: str, change: str) -> None:
-    profile = opened((photos / "mountains-p3.jpg").read_bytes()).info["icc_profile"]
-    stored = Image.new("RGB", (120, 80), (60, 190, 90))
-    file = encoded(stored, "PNG", icc_profile=profile)
-    expected = by_profile(stored, profile)
-    made = picture_of(file, f"{change}format={format},q=95").convert("RGB")
-    assert colour_difference(made, expected.resize(made.size)) < 1.5
-    assert colour_difference(made, stored.resize(made.size)) > 5
-
-
-@pytest.mark.parametrize("name", ["sharp__prophoto.png", "pillow__icc_profile.png"])
-def test_other_profiles_are_followed(data: Path, name: str) -> None:
-    file = (data / "robustness" / "valid" / name).read_bytes()
-    stored = opened(file)
-    expected = by_profile(stored.convert("RGB"), stored.info["icc_profile"])
-    assert colour_difference(picture_of(file, "format=png").convert("RGB"), expected) < 1.5
-
-
-def test_a_grey_profile_is_followed_and_grey_stays_grey(data: Path) -> None:
-    file = (data / "robustness" / "valid" / "thumbor__grayscale-icc.jpg").read_bytes()
-    stored = opened(file)
-    assert stored.mode == "L"
-    made = picture_of(file, "format=png")
-    assert made.mode == "L"
-    expected = by_profile(stored, stored.info["icc_profile"])
-    assert colour_difference(made, expected) < 2
-
-
-def test_cmyk_is_converted_by_its_profile(data: Path) -> None:
-    file = (data / "photos" / "cmyk.jpg").read_bytes()
-    stored = opened(file)
-    assert stored.mode == "CMYK"
-    expected = by_profile(stored, stored.info["icc_profile"])
-    assert colour_difference(picture_of(file, "format=png"), expected) < 0.1
-    made = picture_of(file, "w=300,format=png")
-    expected = expected.resize(made.size, LANCZOS)
-    assert made.mode == "RGB"
-    assert colour_difference(made, expected) < 1
-    # Adobe stores CMYK inverted: taken as it stands, the picture would be a negative.
-    assert colour_difference(made, ImageOps.invert(expected)) > 20
-
-
-def test_cmyk_without_a_profile_is_no_negative(data: Path) -> None:
-    folder = data / "robustness" / "valid"
-    bare = folder / "sharp__Channel_digital_image_CMYK_color_no_profile.jpg"
-    with_profile = data / "photos" / "cmyk.jpg"
-    made = picture_of(bare.read_bytes(), "w=200,format=png")
-    same = picture_of(with_profile.read_bytes(), "w=200,format=png").resize(made.size, LANCZOS)
-    assert made.mode == "RGB"
-    assert colour_difference(made, same) < 15
-    assert colour_difference(made, ImageOps.invert(same)) > 30
-    file = (folder / "pillow__pil_sample_cmyk.jpg").read_bytes()
-    sample, naive = picture_of(file, "format=png"), opened(file).convert("RGB")
-    assert colour_difference(sample, naive) < colour_difference(sample, ImageOps.invert(naive)) / 2
-
-
-def test_the_black_of_cmyk_is_black(data: Path) -> None:
-    made = picture_of((data / "photos" / "cmyk.jpg").read_bytes(), "w=300,format=png")
-    assert pixels_of(made).min(axis=(0, 1)).max() < 8
-
-
-def test_a_broken_profile_counts_as_none() -> None:
-    file = encoded(lopsided(), "PNG", icc_profile=b"\0" * 128 + b"not a profile" * 20)
-    assert mean_difference(picture_of(file, "format=png"), lopsided()) < 1
-    grey = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    other = encoded(lopsided(), "JPEG", quality=95, subsampling=0, icc_profile=grey)
-    assert mean_difference(picture_of(other, "format=png"), lopsided()) < 3
-
-
-def test_sixteen_bits_become_eight(data: Path, photos: Path) -> None:
-    deep = picture_of((data / "photos" / "photo-16bit.png").read_bytes(), "w=300,format=png")
-    plain = picture_of((photos / "forest.jpg").read_bytes(), "w=300,format=png")
-    assert deep.mode == "RGB"
-    assert colour_difference(deep, plain.resize(deep.size, LANCZOS)) < JUST_NOTICEABLE
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-@pytest.mark.parametrize("change", ["", "w=100,"])
-def test_sixteen_bit_grey_becomes_eight_bit_grey(kind: str, change: str) -> None:
-    ramp = np.linspace(0, 65535, 200, dtype=np.uint16)[None, :].repeat(50, axis=0)
-    made = picture_of(encoded(Image.fromarray(ramp), kind), f"{change}format=png")
-    assert made.mode == "L"
-    expected = np.linspace(0, 255, made.width)[None, :].repeat(made.height, axis=0)
-    assert np.abs(pixels_of(made) - expected).max() < 2.5
-
-
-def test_sixteen_bit_transparency_is_weighted_rightly(data: Path) -> None:
-    for name in ("pillow__mode_16bit.png", "sharp__bggn4a16.png"):
-        file = (data / "robustness" / "valid" / name).read_bytes()
-        made = picture_of(file, "w=16,format=png").convert("RGBA")
-        whole = picture_of(file, "format=png").convert("RGBA").resize(made.size, LANCZOS)
-        assert np.abs(pixels_of(made)[..., 3] - pixels_of(whole)[..., 3]).mean() < 3
-
-
-def test_floating_point_tiff_is_shown_like_pillow_shows_it(data: Path) -> None:
-    file = (data / "robustness" / "valid" / "image__rgb32f_color.tiff").read_bytes()
-    made = picture_of(file, "format=png")
-    assert made.mode == "RGB"
-    values = pixels_of(made)
-    assert values.std() > 10, "neither black nor white"
-
-
-def test_float_grey_without_a_known_range_does_not_crash() -> None:
-    ramp = np.linspace(0, 255, 64, dtype=np.float32)[None, :].repeat(8, axis=0)
-    made = picture_of(encoded(Image.fromarray(ramp), "TIFF"), "format=png")
-    assert (made.mode, made.size) == ("L", (64, 8))
-    assert np.abs(pixels_of(made) - np.linspace(0, 255, 64)[None, :]).max() < 2
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])

@@ -55,10 +55,10 @@ def _by_profile(
     try:
         if grey:
             return image.icc_import(embedded=True), False
-        fallback = {"input_profile": "cmyk"} if cmyk else {}
-        # Black shall be black, though no printer's ink is quite that dark.
+        # Inks without a profile are those of libvips's own. Black shall be black, though no ink is
+        # quite that dark.
         transformed = image.icc_transform(
-            profile, embedded=True, depth=depth, black_point_compensation=True, **fallback
+            profile, embedded=True, depth=depth, black_point_compensation=True
         )
     except pyvips.Error:
         # A profile that does not fit the image or is broken says nothing about its colours:

@@ -1,14 +1,16 @@
 """Every code block of the documents does what it says.
 
 ``sh`` blocks run line by line in a folder with ``examples/photos``, a server of the same files
-behind the address that the documents name; ``toml`` blocks are loaded as settings; of ``html``
-blocks every address is asked for.
+behind the address that the documents name; ``console`` blocks show what a command says, with … for
+what differs between machines; ``toml`` blocks are loaded as settings; of ``html`` blocks every
+address is asked for.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -23,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from safelight import config
+from tests.support.commands import run
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -31,7 +34,7 @@ ADDRESS = "127.0.0.1:8000"
 SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
 # What changes or needs the machine: run by the tests of the build, in a fresh environment.
 BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*|python (-m )?bench.*)$")
-KNOWN_LANGUAGES = {"sh", "toml", "html"}
+KNOWN_LANGUAGES = {"sh", "console", "toml", "html"}
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,19 @@ def test_commands_do_what_they_say(block: Block, sandbox: Path, address: str) ->
             cwd=sandbox, env=environment, capture_output=True, timeout=50, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{command}\n{ran.stderr.decode()}"
+
+
+@pytest.mark.parametrize("block", of("console"), ids=str)
+def test_commands_say_what_is_shown(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").symlink_to(ROOT / "examples" / "photos")
+    monkeypatch.chdir(tmp_path)
+    command, *shown = block.text.removeprefix("$ ").splitlines()
+    program, *arguments = shlex.split(command)
+    assert program == "safelight"
+    said = run(*arguments).stdout
+    assert re.fullmatch(re.escape("\n".join(shown)).replace("…", ".*"), said.rstrip("\n")), said
 
 
 @pytest.mark.parametrize("block", of("toml"), ids=str)

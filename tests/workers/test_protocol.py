@@ -170,9 +170,7 @@ def test_a_picture_of_a_size_that_cannot_be_is_refused(size: int) -> None:
         ("colors", (Swatch("#ffffff", 0.1),) * 7),
     ],
 )
-def test_an_analysis_that_would_be_no_safe_text_of_a_page_is_refused(
-    name: str, said: Any
-) -> None:
+def test_an_analysis_that_would_be_no_safe_text_of_a_page_is_refused(name: str, said: Any) -> None:
     analysis = replace(ANALYSIS, **{name: said})
     with pytest.raises(ValueError, match="Expected"):
         reply_to(framed(msgspec.json.encode(Reply(analysis=analysis))))

@@ -26,6 +26,7 @@ import pytest
 
 from safelight import config
 from tests.support.commands import run
+from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -144,6 +145,15 @@ def test_addresses_in_pages_answer(block: Block, address: str) -> None:
     found = re.findall(r'(?:src|href)="(http://[^"]+)"', block.text.replace(ADDRESS, address))
     assert found
     assert [url for url in found if not answers(url)] == []
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_enforced() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([0-7]) \| ([^|]+) \|", text, re.MULTILINE)
+    told = {name: int(level) for level, names in rows for name in re.findall(r"`(\w+)`", names)}
+    package = ROOT / "src" / "safelight"
+    there = {path.stem for path in package.iterdir() if not path.name.startswith("_")}
+    assert told == {name: level for name, level in LAYERS.items() if name in there}
 
 
 def test_every_setting_is_documented() -> None:

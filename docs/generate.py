@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from docs.samples import ROOT, Sample, photograph, rendered, samples, shown
+from docs.samples import ROOT, Sample, fitted, photograph, rendered, samples
 from safelight import engine
 from safelight.dialects.grammar import write_key
 from safelight.explain import cost, default, further, lines, values
 from safelight.formats import BY_NAME
 from safelight.operations import Operation, Parameter
+from safelight.transform import Transform
 
 PAGE = ROOT / "docs" / "operations.md"
 PICTURES = ROOT / "docs" / "operations"
@@ -34,13 +35,18 @@ def page() -> str:
     return "\n".join([_TOP, *_contents(), *(_section(sample) for sample in samples())])
 
 
-def pictures() -> Iterator[tuple[str, bytes]]:
-    """Make every picture of the page, by its name below ``PICTURES``."""
-    for key in sorted({sample.key for sample in samples()}):
-        yield _before(key), shown(photograph(key))
-    for sample in samples():
-        made = rendered(photograph(sample.key), sample.transform).data
-        yield _after(sample.operation), shown(made)
+def pictures() -> dict[str, tuple[str, Transform]]:
+    """List the pictures of the page by their names below ``PICTURES``: of what, and how."""
+    shown = samples()
+    befores = {_before(sample.key): (sample.key, Transform()) for sample in shown}
+    return befores | {_after(sample.operation): (sample.key, sample.transform) for sample in shown}
+
+
+def picture(name: str) -> bytes:
+    """Make one of them."""
+    key, transform = pictures()[name]
+    source = photograph(key)
+    return fitted(rendered(source, transform).data if transform.arguments else source)
 
 
 def _before(key: str) -> str:
@@ -132,7 +138,7 @@ def main() -> None:
     engine.prepare()
     PAGE.write_text(page(), encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
-    made = dict(pictures())
+    made = {name: picture(name) for name in pictures()}
     for file in PICTURES.iterdir():
         if file.name not in made:
             file.unlink()

@@ -78,7 +78,7 @@ def rendered(source: bytes, transform: Transform) -> Rendering:
     return engine.run(source, transform, Limits(), pictures=pictures)
 
 
-def shown(picture: bytes) -> bytes:
-    """Make a picture as large as the page has room for, and as small in bytes."""
-    fitted = parse(f"w={SIDE},h={SIDE},fit=inside,format=webp,quality=75,effort=9")
-    return rendered(picture, fitted).data
+def fitted(picture: bytes) -> bytes:
+    """Make a picture as large as the page has room for, and small in bytes."""
+    small = parse(f"w={SIDE},h={SIDE},fit=inside,format=webp,quality=75,effort=9")
+    return rendered(picture, small).data

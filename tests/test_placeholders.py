@@ -255,9 +255,17 @@ def test_a_palette_does_not_see_what_is_transparent() -> None:
 
 
 def test_shades_are_one_colour_and_a_speck_is_none() -> None:
-    shades = b"".join(flat((level, 100, 100), 100, 1) for level in range(100, 110))
+    shades = b"".join(flat((level,) * 3, 50, 1) for level in range(100, 120))
     assert [swatch.share for swatch in palette(shades)] == [1.0]
     assert [swatch.share for swatch in palette(shades + flat((255, 255, 0), 4, 1))] == [0.996]
+
+
+def test_a_colour_goes_to_the_nearest_of_the_palette_not_to_where_the_search_began() -> None:
+    # The search begins at black and light grey. Dark grey is nearer to that than to black, until
+    # white has drawn it away.
+    greys = {0: 48, 80: 2, 200: 30, 255: 20}
+    rgba = b"".join(flat((level,) * 3, count, 1) for level, count in greys.items())
+    assert [swatch.share for swatch in palette(rgba, most=2)] == [0.5, 0.5]
 
 
 @given(pictures(), st.integers(1, 6))

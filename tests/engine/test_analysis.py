@@ -185,6 +185,12 @@ def test_a_drawing_is_told_from_a_photograph_and_what_is_transparent_is_kept(dat
     assert base64.b64decode(check.thumbhash)[2] >> 7 == 1
     bug = analysed((data / "photos" / "alpha-bug.png").read_bytes())
     assert (bug.transparent, bug.drawn, bug.dominant) == (True, True, "#000000")
+    cut = Image.new("RGBA", (64, 48))
+    cut.paste("#345", (10, 8, 30, 40))
+    on_white = Image.alpha_composite(Image.new("RGBA", cut.size, "white"), cut)
+    found, laid = analysed(encoded(cut, "PNG")), analysed(encoded(on_white, "PNG"))
+    assert (found.blurhash, found.phash) == (laid.blurhash, laid.phash)
+    assert (found.dominant, laid.dominant) == ("#334455", "#ffffff")
     # An alpha channel that says nothing is none.
     opaque = analysed(encoded(Image.new("RGBA", (50, 40), "#345"), "PNG"))
     assert (opaque.transparent, opaque.drawn) == (False, True)
@@ -225,6 +231,14 @@ def test_tiny_and_thin_pictures_have_placeholders_of_their_colour(size: tuple[in
     for shown in placeholders(found):
         assert np.abs(shown.astype(int) - (0xC8, 0x64, 0x32)).max() <= 24
     assert max(preview(found).size) == min(32, max(size))
+
+
+def test_tiny_pictures_are_looked_at_as_if_each_pixel_were_a_square() -> None:
+    two = Image.new("RGB", (2, 1), "#f00")
+    two.putpixel((1, 0), (0, 0, 255))
+    squares = two.resize((16, 8), Image.Resampling.NEAREST)
+    found, larger = analysed(encoded(two, "PNG")), analysed(encoded(squares, "PNG"))
+    assert (found.thumbhash, found.colors) == (larger.thumbhash, larger.colors)
 
 
 sides = st.integers(1, 100)

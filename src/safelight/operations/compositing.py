@@ -1,10 +1,8 @@
-"""Laying one picture on another, and where it goes.
-
-An overlay is RGB with alpha, 8 bits a value, in sRGB; what it is laid on may be grey or coloured,
-opaque or not, of 8 or 16 bits.
-"""
+"""Laying one picture on another, and where it goes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from safelight.operations.fitting import place
 from safelight.operations.frame import Frame, Image
@@ -20,50 +18,82 @@ BLENDS = {
 _MOST_PADDING = 1 / 4
 
 
-def laid(frame: Frame, overlay: Image, left: int, top: int, *, blend: str = "normal") -> Frame:
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What is laid on a picture: its colours in sRGB, 8 bits each, and how opaque they are.
+
+    Both of one size. Apart, since what computes them would run for each that reads them together.
+    """
+
+    ink: Image
+    alpha: Image
+
+    @classmethod
+    def of(cls, image: Image) -> Overlay:
+        """Take RGB with alpha apart."""
+        return cls(image.extract_band(0, n=3), image.extract_band(3))
+
+    @classmethod
+    def filled(cls, mask: Image, ink: Ink) -> Overlay:
+        """Have one colour where a mask is 255, and nothing where it is 0."""
+        colour = mask.new_from_image(list(ink[:3])).copy(interpretation="srgb")
+        return cls(colour, mask).faded(ink[3] / 255)
+
+    def faded(self, opacity: float) -> Overlay:
+        """Be see-through; ``opacity`` from 0 to 1."""
+        if opacity == 1:
+            return self
+        return replace(self, alpha=self.alpha.linear(opacity, 0).rint().cast("uchar"))
+
+    def part(self, left: int, top: int, width: int, height: int) -> Overlay:
+        """Cut a box out."""
+        return Overlay(
+            self.ink.crop(left, top, width, height), self.alpha.crop(left, top, width, height)
+        )
+
+    def is_grey(self) -> bool:
+        """Tell whether nothing that can be seen has a colour."""
+        red, green, blue = self.ink.bandsplit()
+        coloured = red.relational(green, "noteq").boolean(green.relational(blue, "noteq"), "or")
+        return bool(coloured.boolean(self.alpha, "and").max() == 0)
+
+
+def laid(frame: Frame, overlay: Overlay, left: int, top: int, *, blend: str = "normal") -> Frame:
     """Lay an overlay on a picture; what reaches beyond the picture is cut off.
 
-    A grey picture becomes a coloured one when the overlay is coloured.
+    A grey picture becomes a coloured one when the overlay is coloured, an opaque one stays opaque.
     """
     image = frame.image
     x, y = max(0, left), max(0, top)
-    across = min(left + overlay.width, image.width) - x
-    down = min(top + overlay.height, image.height) - y
+    across = min(left + overlay.alpha.width, image.width) - x
+    down = min(top + overlay.alpha.height, image.height) - y
     if across < 1 or down < 1:
         return frame
-    overlay = overlay.crop(x - left, y - top, across, down)
+    overlay = overlay.part(x - left, y - top, across, down)
     if (across, down) != (image.width, image.height):
         # What is below the overlay is read twice, and a stream cannot be.
         image = frame.in_memory().image
-    image, overlay = _alike(image, overlay)
+    image, ink = _alike(image, overlay)
     below = image.crop(x, y, across, down)
     if blend != "normal":
-        overlay = _blended(below, overlay, BLENDS[blend])
-    return frame.having(image.insert(_over(below, overlay), x, y))
+        ink = _blended(below, ink, BLENDS[blend])
+    return frame.having(image.insert(_over(below, ink, overlay.alpha), x, y))
 
 
-def _alike(image: Image, overlay: Image) -> tuple[Image, Image]:
-    """Bring both to the same colour space and bits; the overlay's alpha keeps its 8."""
+def _alike(image: Image, overlay: Overlay) -> tuple[Image, Image]:
+    """Bring a picture and the colours of an overlay to the same space and bits."""
     deep = image.format == "ushort"
-    red, green, blue, alpha = overlay.bandsplit()
-    if image.bands < 3 and _is_grey(red, green, blue, alpha):
-        ink = red
-    else:
-        ink = red.bandjoin([green, blue]).copy(interpretation="srgb")
-        if image.bands < 3:
-            image = image.colourspace("rgb16" if deep else "srgb")
+    ink = overlay.ink
+    if image.bands < 3 and overlay.is_grey():
+        ink = ink.extract_band(0)
+    elif image.bands < 3:
+        image = image.colourspace("rgb16" if deep else "srgb")
     if image.get_typeof("icc-profile-data"):
         # The only profile that a picture has on its way is that of Display P3.
         ink = ink.icc_transform("p3", input_profile="srgb", depth=16 if deep else 8)
     elif deep:
         ink = widened(ink)
-    return image, ink.copy(interpretation=image.interpretation).bandjoin(alpha)
-
-
-def _is_grey(red: Image, green: Image, blue: Image, alpha: Image) -> bool:
-    """Tell whether nothing that can be seen has a colour."""
-    coloured = red.relational(green, "noteq").boolean(green.relational(blue, "noteq"), "or")
-    return bool(coloured.boolean(alpha, "and").max() == 0)
+    return image, ink.copy(interpretation=image.interpretation)
 
 
 def widened(image: Image) -> Image:
@@ -72,15 +102,13 @@ def widened(image: Image) -> Image:
     return deep
 
 
-def _over(below: Image, overlay: Image) -> Image:
-    """Composite the normal way; an opaque picture stays so."""
-    *ink, alpha = overlay.bandsplit()
-    inked = ink[0].bandjoin(ink[1:]).copy(interpretation=below.interpretation)
+def _over(below: Image, ink: Image, alpha: Image) -> Image:
+    """Composite the normal way."""
     if not below.hasalpha():
-        opaque: Image = alpha.ifthenelse(inked, below, blend=True)
+        opaque: Image = alpha.ifthenelse(ink, below, blend=True)
         return opaque
-    deep = below.format == "ushort"
-    return _composited(below, inked.bandjoin(widened(alpha) if deep else alpha), "over")
+    alpha = widened(alpha) if below.format == "ushort" else alpha
+    return _composited(below, ink.bandjoin(alpha), "over")
 
 
 def _composited(below: Image, above: Image, mode: str) -> Image:
@@ -90,41 +118,19 @@ def _composited(below: Image, above: Image, mode: str) -> Image:
     return composited
 
 
-def _blended(below: Image, overlay: Image, mode: str) -> Image:
-    """Mix the overlay's colours with those below, as far as there are any.
+def _blended(below: Image, ink: Image, mode: str) -> Image:
+    """Mix colours with those below, as far as there are any.
 
     That is the general formula (W3C Compositing and Blending Level 1, section 5.8) but for its
     last step, which is plain compositing. libvips gives the formula's result only where both
     pictures are opaque.
     """
-    bands = overlay.bands - 1
-    ink = overlay.extract_band(0, n=bands)
-    mixed = _composited(below.extract_band(0, n=bands), ink, mode).extract_band(0, n=bands)
+    mixed: Image = _composited(below.extract_band(0, n=ink.bands), ink, mode)
+    mixed = mixed.extract_band(0, n=ink.bands)
     if below.hasalpha():
-        there = below.extract_band(bands).cast("uchar", shift=below.format == "ushort")
+        there = below.extract_band(ink.bands).cast("uchar", shift=below.format == "ushort")
         mixed = there.ifthenelse(mixed, ink, blend=True)
-    blended: Image = mixed.bandjoin(overlay.extract_band(bands))
-    return blended
-
-
-def under(overlay: Image, ground: Image) -> Image:
-    """Put another overlay of the same size below one."""
-    return _composited(ground, overlay, "over")
-
-
-def filled(mask: Image, ink: Ink) -> Image:
-    """Make an overlay of one colour: there where the mask is 255, absent where it is 0."""
-    colour = mask.new_from_image(list(ink[:3])).copy(interpretation="srgb")
-    overlay: Image = colour.bandjoin(mask)
-    return faded(overlay, ink[3] / 255)
-
-
-def faded(overlay: Image, opacity: float) -> Image:
-    """Make an overlay see-through; ``opacity`` from 0 to 1."""
-    if opacity == 1:
-        return overlay
-    faint: Image = overlay.linear([1, 1, 1, opacity], [0, 0, 0, 0]).rint().cast("uchar")
-    return faint
+    return mixed
 
 
 def room_for(frame: Frame, position: Place, padding: Part) -> tuple[int, int]:

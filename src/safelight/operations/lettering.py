@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from safelight.operations.compositing import filled, under
+from safelight.operations.compositing import Overlay
 from safelight.operations.frame import Image, Materials, resample
 from safelight.params import COMPASS, Ink, Place, half_up
 
@@ -25,13 +25,13 @@ _SHADE = 160
 
 @dataclass(frozen=True, slots=True)
 class Lettered:
-    """A text to lay on a picture.
+    """A text to lay on a picture, as RGB with alpha.
 
-    ``width`` and ``height`` are in px and do not count the shadow: for it, the overlay has a
+    ``width`` and ``height`` are in px and do not count the shadow: for it, the image has a
     ``margin`` on all sides.
     """
 
-    overlay: Image
+    image: Image
     width: int
     height: int
     margin: int
@@ -63,15 +63,22 @@ def lettered(
     width, height = letters.width + 2 * rim, letters.height + 2 * rim
     margin = math.ceil(size * (_FALL + 3 * _SOFTNESS)) if shadow else 0
     edge = margin + rim
-    overlay = letters.embed(edge, edge, width + 2 * margin, height + 2 * margin).copy_memory()
+    image = letters.embed(edge, edge, width + 2 * margin, height + 2 * margin).copy_memory()
     if outline:
-        overlay = under(overlay, filled(_thickened(overlay.extract_band(3), rim), outline))
+        image = _above(Overlay.filled(_thickened(image.extract_band(3), rim), outline), image)
     if shadow:
-        cast = _blurred(overlay.extract_band(3), size * _SOFTNESS)
+        cast = _blurred(image.extract_band(3), size * _SOFTNESS)
         fall = half_up(size * _FALL)
         fallen = cast.embed(fall, fall, cast.width, cast.height)
-        overlay = under(overlay, filled(fallen, shadow))
-    return Lettered(overlay.copy_memory(), width, height, margin)
+        image = _above(Overlay.filled(fallen, shadow), image)
+    return Lettered(image, width, height, margin)
+
+
+def _above(ground: Overlay, image: Image) -> Image:
+    """Put an image above what is of one size with it."""
+    both = ground.ink.bandjoin(ground.alpha).composite2(image, "over")
+    whole: Image = both.copy_memory()
+    return whole
 
 
 def contrast(ink: Ink) -> Ink:
@@ -130,10 +137,13 @@ def _thickened(mask: Image, radius: int) -> Image:
         angle = 2 * math.pi * number / _DIRECTIONS
         x, y = half_up(radius * math.cos(angle)), half_up(radius * math.sin(angle))
         grown = grown.maxpair(mask.embed(x, y, mask.width, mask.height))
-    return grown
+    whole: Image = grown.copy_memory()
+    return whole
 
 
 def _blurred(mask: Image, sigma: float) -> Image:
     shrunk = max(1.0, sigma / _SIGMA)
     small = resample(mask, math.ceil(mask.width / shrunk), math.ceil(mask.height / shrunk))
-    return resample(small.gaussblur(sigma / shrunk), mask.width, mask.height)
+    # In memory: enlarging asks for each part many times.
+    soft = small.gaussblur(sigma / shrunk).copy_memory()
+    return resample(soft, mask.width, mask.height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from safelight.operations.compositing import BLENDS, corner_of, faded, filled, laid, room_for
+from safelight.operations.compositing import BLENDS, Overlay, corner_of, laid, room_for
 from safelight.operations.frame import WHITE, Frame, Image
 from safelight.operations.lettering import contrast, lettered
 from safelight.operations.registry import Stage, operation
@@ -51,14 +51,15 @@ def gradient(
     if gradient is None:
         return frame
 
-    def made() -> Image:
+    def made() -> Overlay:
         near = _nearness(frame, COMPASS[gradient_side])
         risen = near.linear(1 / gradient_length, 1 - 1 / gradient_length).clamp()
         # A smooth start and end (3t^2 - 2t^3): a straight rise is seen to begin somewhere.
         eased = risen.multiply(risen).multiply(risen.linear(-2, 3))
         opacity = eased.linear(255 * (gradient_to - gradient_from), 255 * gradient_from)
         mask = opacity.rint().cast("uchar")
-        return filled(mask.embed(0, 0, frame.width, frame.height, extend="copy"), gradient)
+        mask = mask.embed(0, 0, frame.width, frame.height, extend="copy")
+        return Overlay.filled(mask, gradient)
 
     return laid(frame, frame.once("gradient", made), 0, 0)
 
@@ -112,15 +113,16 @@ def watermark(
     if watermark is None:
         return frame
 
-    def made() -> tuple[Image, int, int]:
+    def made() -> tuple[Overlay, int, int]:
         room = room_for(frame, watermark_position, watermark_padding)
         size = _mark_size(frame, frame.materials.size(watermark), watermark_scale, room)
-        mark = faded(frame.materials.picture(watermark, *size), watermark_opacity)
+        mark = frame.materials.picture(watermark, *size)
         left, top = corner_of(frame, *size, watermark_position, watermark_padding)
-        if not watermark_tile:
-            return mark, left, top
-        gap = frame.length(watermark_padding, frame.width)
-        return _tiled(mark, left, top, gap, (frame.width, frame.height)), 0, 0
+        if watermark_tile:
+            gap = frame.length(watermark_padding, frame.width)
+            mark = _tiled(mark, left, top, gap, (frame.width, frame.height))
+            left = top = 0
+        return Overlay.of(mark).faded(watermark_opacity), left, top
 
     return laid(frame, *frame.once("watermark", made), blend=watermark_blend)
 
@@ -140,8 +142,9 @@ def _tiled(mark: Image, left: int, top: int, gap: int, size: tuple[int, int]) ->
     width, height = min(mark.width + gap, size[0]), min(mark.height + gap, size[1])
     tile = mark.embed(0, 0, width, height).wrap(x=left % width, y=top % height)
     block = tile.replicate(_times(_BLOCK, width), _times(_BLOCK, height)).copy_memory()
-    tiles: Image = block.replicate(_times(size[0], block.width), _times(size[1], block.height))
-    return tiles.crop(0, 0, *size).copy(interpretation="srgb")  # type: ignore[no-any-return]
+    tiles = block.replicate(_times(size[0], block.width), _times(size[1], block.height))
+    cut: Image = tiles.crop(0, 0, *size)
+    return cut
 
 
 def _times(length: int, part: int) -> int:
@@ -173,7 +176,7 @@ def text(
     if text is None:
         return frame
 
-    def made() -> tuple[Image, int, int]:
+    def made() -> tuple[Overlay, int, int]:
         size = frame.length(text_size, frame.width)
         if isinstance(text_size, float):
             size = max(size, frame.px(text_min))
@@ -188,8 +191,8 @@ def text(
             shadow=_shadow(text_shadow, text_color),
         )
         left, top = corner_of(frame, written.width, written.height, text_position, text_padding)
-        margin = written.margin
-        return faded(written.overlay, text_opacity), left - margin, top - margin
+        overlay = Overlay.of(written.image).faded(text_opacity)
+        return overlay, left - written.margin, top - written.margin
 
     return laid(frame, *frame.once("text", made))
 

@@ -1,0 +1,95 @@
+"""What is cut away from a picture: its corners, or all but a shape."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from safelight.operations.compositing import widened
+from safelight.operations.frame import Frame, Image
+from safelight.operations.registry import Stage, operation
+from safelight.operations.shapes import SHAPES, rounded
+from safelight.params import Enum, Key, Length, Part
+
+
+@operation(Stage.MASK, cost=0.2, example="w=400,h=300,round=0.1")
+def round_(
+    frame: Frame,
+    *,
+    round: Annotated[Part | str | None, Length(words=("max",), aliases=("radius",))] = None,
+) -> Frame:
+    """Round the corners: what is cut away is see-through, or shows the background.
+
+    The radius is in px, a part of the shorter side, or ``max`` for half of that side, which makes a
+    circle of a square.
+    """
+    shorter = min(frame.width, frame.height)
+    radius = shorter / 2
+    if not isinstance(round, str):
+        radius = min(radius, frame.length(round or 0, shorter))
+    if radius == 0:
+        return frame
+    return _cut(frame, frame.once("round", lambda: _round_corners(frame, radius)))
+
+
+def _round_corners(frame: Frame, radius: float) -> Image:
+    """Make a mask; one corner is drawn and mirrored."""
+    width, height = frame.width, frame.height
+    side = math.ceil(radius)
+    drawn = frame.materials.drawing(rounded(width, height, radius, side), side, side)
+    corner = drawn.extract_band(3).copy_memory()
+    right, bottom = width - side, height - side
+    mask: Image = corner.embed(0, 0, width, height, extend="white")
+    mask = mask.insert(corner.fliphor(), right, 0)
+    mask = mask.insert(corner.flipver(), 0, bottom)
+    return mask.insert(corner.rot180(), right, bottom)  # type: ignore[no-any-return]
+
+
+@operation(Stage.MASK, cost=0.2, example="w=300,h=300,mask=hexagon")
+def mask(frame: Frame, *, mask: Annotated[str | None, Enum(tuple(SHAPES))] = None) -> Frame:
+    """Cut out a shape, as large as fits: the rest is see-through, or shows the background.
+
+    An ellipse touches all four sides; the other shapes keep their proportions, in the middle.
+    """
+    if mask is None:
+        return frame
+    size = (frame.width, frame.height)
+
+    def made() -> Image:
+        drawn = frame.materials.drawing(SHAPES[mask].svg(*size), *size)
+        return drawn.extract_band(3).copy_memory()  # type: ignore[no-any-return]
+
+    return _cut(frame, frame.once("mask", made))
+
+
+@operation(Stage.MASK, cost=0.3, example="w=400,h=300,mask_image=marks%2Flogo.svg")
+def mask_image(frame: Frame, *, mask_image: Annotated[str | None, Key()] = None) -> Frame:
+    """Cut out what another picture of the source store shows, stretched over this one.
+
+    Where it is see-through, so is the result; a mask without transparency keeps what is white in it
+    and takes away what is black.
+    """
+    if mask_image is None:
+        return frame
+
+    def made() -> Image:
+        picture = frame.materials.picture(mask_image, frame.width, frame.height)
+        alpha = picture.extract_band(3)
+        if alpha.min() < 255:
+            return alpha  # type: ignore[no-any-return]
+        grey = picture.extract_band(0, n=3).colourspace("b-w")
+        return grey.extract_band(0).copy_memory()  # type: ignore[no-any-return]
+
+    return _cut(frame, frame.once("mask image", made))
+
+
+def _cut(frame: Frame, mask: Image) -> Frame:
+    """Take away what a mask of one band does not keep; 255 keeps all."""
+    if not frame.image.hasalpha():
+        alpha = widened(mask) if frame.peak > 255 else mask
+        return frame.having(frame.image.bandjoin(alpha))
+    # Read twice, for its colours and for its alpha.
+    image = frame.in_memory().image
+    last = image.bands - 1
+    alpha = image.extract_band(last).multiply(mask).linear(1 / 255, 0).rint().cast(image.format)
+    return frame.having(image.extract_band(0, n=last).bandjoin(alpha))

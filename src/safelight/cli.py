@@ -28,7 +28,7 @@ from safelight.http.pictures import described
 from safelight.picture import Header, Rendering
 from safelight.service import Info, Service
 from safelight.storage import Opened, opened_bytes
-from safelight.transform import parse
+from safelight.transform import Transform, parse
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _CONFIG = click.option(
@@ -184,13 +184,15 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
     if len(paths) > 1 and (target == "-" or (by_suffix(target) and not Path(target).is_dir())):
         raise SettingError(f"{target}: several images need a folder, such as out/")
     written: dict[Path, str] = {}
+    others = _others(settings, wanted)
     if target != "-" and not folder and Path(target).suffix and not wanted["format"]:
         wanted = wanted.changed(format=_format_of(target))
 
     def one(path: str) -> tuple[str, str | None]:
         try:
             with _opened(path) as source:
-                made = engine.render(source, wanted, deadline=time.monotonic() + 3_600)
+                deadline = time.monotonic() + 3_600
+                made = engine.render(source, wanted, deadline=deadline, pictures=others)
             _write(made, _file(path, target, made, written) if folder else target)
             return path, None
         except (SafelightError, OSError) as error:
@@ -202,6 +204,17 @@ def render(sources: tuple[str, ...], transform: str, target: str, file: Path | N
             click.echo(f"safelight: {path}: {fault}", err=True)
             failed += 1
     sys.exit(1 if failed else 0)
+
+
+def _others(settings: config.Settings, wanted: Transform) -> dict[str, Opened]:
+    """Open the other pictures of a transform: their keys are those of the settings' source."""
+    if not wanted.pictures():
+        return {}
+    store = config.sources(settings)
+    try:
+        return {key: store.open(key) for key in wanted.pictures()}
+    except NotFound as error:
+        raise NotFound(f"{error.detail} in {settings.source.url}") from None
 
 
 def _format_of(target: str) -> str:

@@ -273,12 +273,17 @@ def build(
         _store("variants.url", settings.variants.url, base), max_bytes=settings.variants.max_bytes
     )
     return Service(
-        _store("source.url", settings.source.url, base),
+        sources(settings, base=base),
         variants,
         renderer,
         settings.limits,
         queue=settings.server.queue,
     )
+
+
+def sources(settings: Settings, *, base: Path | None = None) -> Store:
+    """Open the store of the originals. Raises SettingError."""
+    return _store("source.url", settings.source.url, base)
 
 
 def _store(name: str, url: str, base: Path | None) -> Store:

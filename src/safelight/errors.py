@@ -31,6 +31,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -228,6 +230,15 @@ class SettingError(SafelightError):
 def again(error: SafelightError) -> SafelightError:
     """Make the same error anew, to be raised for another request."""
     return type(error)(*error.args)
+
+
+@contextmanager
+def concerning(picture: str) -> Iterator[None]:
+    """Name the picture of whose faults an error speaks, where it is not the one asked for."""
+    try:
+        yield
+    except SourceError as error:
+        raise type(error)(f"{picture}: {error.detail}") from error
 
 
 def by_code(code: str) -> type[SafelightError]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -13,7 +12,7 @@ import pyvips
 
 from safelight import formats
 from safelight.engine.source import decode, fault, probe
-from safelight.errors import SourceError
+from safelight.errors import concerning
 from safelight.limits import Limits
 from safelight.operations.frame import Image
 from safelight.operations.reading import Reading
@@ -45,7 +44,7 @@ class Studio:
         header = self._header(key)
         wanted = Transform.of(w=width, h=height, fit="fill", enlarge=True)
         planned = plan(*header.shown, wanted)
-        with _named(key):
+        with concerning(key):
             try:
                 frames = decode(
                     self.sources[key], header, Reading(), planned, frames=1, materials=self
@@ -57,7 +56,7 @@ class Studio:
         return cast("Image", coloured if coloured.hasalpha() else coloured.addalpha())
 
     def _header(self, key: str) -> Header:
-        with _named(key):
+        with concerning(key):
             header = probe(self.sources[key])
             self.limits.check_header(header)
         return header
@@ -71,6 +70,10 @@ class Studio:
     def coordinates(self, width: int, height: int) -> Image:
         """Make an image of two bands: the column and the row of each pixel, from 0."""
         return cast("Image", pyvips.Image.xyz(width, height))
+
+    def interpolator(self) -> pyvips.Interpolate:
+        """Give libvips's bicubic way of reading between px."""
+        return pyvips.Interpolate.new("bicubic")
 
     def text(self, text: str, *, size: float, ink: Ink, align: str = "low") -> Image:
         """Set text in lines ``size`` px high, as RGB with alpha, cut to its ink."""
@@ -90,15 +93,6 @@ class Studio:
             # Letters without ink, such as a space without width.
             return cast("Image", pyvips.Image.black(1, 1, bands=4).copy(interpretation="srgb"))
         return cast("Image", image.linear([1, 1, 1, ink[3] / 255], 0).rint().cast("uchar"))
-
-
-@contextmanager
-def _named(key: str) -> Iterator[None]:
-    """Say of which picture an error speaks."""
-    try:
-        yield
-    except SourceError as error:
-        raise type(error)(f"{key}: {error.detail}") from error
 
 
 @cache

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from safelight import engine
-from safelight.errors import SafelightError, SourceChanging, SourceTooLarge
+from safelight.errors import SafelightError, SourceChanging, SourceTooLarge, concerning
 from safelight.limits import Limits
 from safelight.storage import read_descriptor
 from safelight.transform import parse
@@ -87,9 +87,8 @@ def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, by
             return Reply(memory=_memory(), header=engine.probe(source)), b""
         if job.verb == "analyse":
             return Reply(memory=_memory(), analysis=engine.analyse(source, limits)), b""
-        others = zip(job.pictures.items(), descriptors[1:], strict=True)
-        pictures = {key: _read(other, size, limits) for (key, size), other in others}
-        made = engine.run(source, parse(job.transform), limits, pictures=pictures)
+        others = _read_others(job, descriptors[1:], limits)
+        made = engine.run(source, parse(job.transform), limits, pictures=others)
     except SafelightError as error:
         return _fault(error), b""
     except MemoryError:
@@ -106,6 +105,14 @@ def _read(descriptor: int, size: int, limits: Limits) -> bytes:
     if len(data) != size:
         raise SourceChanging("the image became shorter while it was read")
     return data
+
+
+def _read_others(job: Job, descriptors: list[int], limits: Limits) -> dict[str, bytes]:
+    others = {}
+    for (key, size), descriptor in zip(job.pictures.items(), descriptors, strict=True):
+        with concerning(key):
+            others[key] = _read(descriptor, size, limits)
+    return others
 
 
 def _give_back_memory() -> None:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from safelight import engine
+from safelight.errors import concerning
 from safelight.limits import Limits
 from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
@@ -36,9 +37,11 @@ class InProcess:
         pictures: Pictures = NONE,
     ) -> Rendering:
         """Make a picture."""
-        for opened in (source, *pictures.values()):
-            self._limits.check_bytes(opened.size)
-        others = {key: opened.read() for key, opened in pictures.items()}
+        self._limits.check_bytes(source.size)
+        for key, other in pictures.items():
+            with concerning(key):
+                self._limits.check_bytes(other.size)
+        others = {key: other.read() for key, other in pictures.items()}
         return engine.run(source.read(), transform, self._limits, pictures=others)
 
     def probe(self, source: Opened, *, deadline: float) -> Header:  # noqa: ARG002 - see render

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.formats import BY_MIME, BY_NAME, FORMATS, WRITABLE, Format, by_suffix, sniff
+from tests.support.raws import tiff
 
 ROBUSTNESS = Path(__file__).parent / "data" / "robustness"
 # Real images whose format has no row: they are no image here.
@@ -80,6 +81,16 @@ def test_any_bytes_can_be_asked_about(data: bytes, format: Format) -> None:
     assert sniff(data) in (None, *FORMATS)
 
 
+def test_raw_is_told_from_tiff_by_what_lies_far_behind_too() -> None:
+    far = tiff({262: (2,), (273, 279): bytes(70_000)}, below=({262: (32803,)},))
+    assert sniff(far) is BY_NAME["raw"]
+
+
+def test_a_box_as_long_as_the_file_is_not_searched_for_brands() -> None:
+    long = ftyp(b"isom", *[b"none"] * 2_000, b"avif")
+    assert sniff(long) is None
+
+
 @given(st.sampled_from([path for path, format in real().items() if format]), st.binary(max_size=20))
 def test_what_follows_the_first_bytes_does_not_change_the_format(path: Path, junk: bytes) -> None:
     if real()[path] is not BY_NAME["svg"]:
@@ -119,6 +130,26 @@ def ftyp(major: bytes, *compatible: bytes, size: int | None = None) -> bytes:
         (b"MM\x00+", "tiff"),
         (b"%!PS-Adobe", None),
         (b"%PDF-1.7", "pdf"),
+        (b"BM" + bytes(12) + b"\x28\0\0\0", "bmp"),
+        (b"BM" + bytes(12) + b"\x0c\0\0\0", "bmp"),
+        (b"BMW is a maker of cars", None),
+        (b"II*\0\x10\0\0\0CR\x02\0", "raw"),
+        (b"IIU\0\x18\0\0\0", "raw"),
+        (b"IIRO\x08\0\0\0", "raw"),
+        (b"MMOR\0\0\0\x08", "raw"),
+        (b"FUJIFILMCCD-RAW 0201", "raw"),
+        (b"FOVb\0\0\2\0", "raw"),
+        (b"\0MRM\0\0", "raw"),
+        (b"II\x1a\0\0\0HEAPCCDR", "raw"),
+        (ftyp(b"crx ", b"crx ", b"isom"), "raw"),
+        (tiff({262: (2,)}), "tiff"),
+        (tiff({262: (2,), 50706: (1, 4, 0, 0)}), "raw"),
+        (tiff({262: (32803,)}, magic=b"MM\0*"), "raw"),
+        (tiff({262: (2,)}, {262: (34892,)}), "raw"),
+        (tiff({262: (2,)}, below=({262: (6,)}, {262: (32803,)})), "raw"),
+        (tiff({262: (2,)}, below=({262: (32803,)},), magic=b"II+\0", big=True), "raw"),
+        # The first directory alone, without what is below it.
+        (tiff({262: (2,)}, below=({262: (32803,)},))[:40], "tiff"),
         (b"", None),
     ],
 )

@@ -382,6 +382,8 @@ def check(file: Path | None) -> None:
         service.close()
     click.echo(f"workers    fine ({service.renderer.slots} processes, libvips {found['libvips']})")
     click.echo(f"reads      {', '.join(found['reads'])}")
+    for name, reason in found["lacks"].items():
+        click.echo(f"lacks      {name}: {reason}")
     click.echo(f"writes     {', '.join(found['writes'])}")
 
 

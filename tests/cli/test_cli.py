@@ -155,7 +155,7 @@ def test_check_tells_that_all_is_fine_and_leaves_nothing_behind() -> None:
     done = command("check")
     assert done.returncode == 0
     rows = dict(line.split(None, 1) for line in done.stdout.decode().splitlines())
-    assert list(rows) == ["settings", "source", "variants", "workers", "reads", "writes"]
+    assert list(rows) == ["settings", "source", "variants", "workers", "reads", "lacks", "writes"]
     assert all(rows[name].startswith("fine") for name in list(rows)[:4])
     assert "webp" in rows["writes"]
     assert not [path for path in Path(".safelight").rglob("*") if path.is_file()]

@@ -14,7 +14,7 @@ from safelight import formats
 from safelight.engine import gainmap
 from safelight.engine.analysis import analyse
 from safelight.engine.materials import Studio
-from safelight.engine.source import available, decode, fault, probe
+from safelight.engine.source import available, decode, fault, missing, probe
 from safelight.engine.target import encode, may_move
 from safelight.errors import TransformInvalid
 from safelight.limits import Limits
@@ -43,11 +43,12 @@ def prepare(threads: int = 1) -> None:
 
 
 def capabilities() -> dict[str, Any]:
-    """List versions, and the formats that this build can really read and write."""
+    """List versions, the formats that can really be read and written here, and why others not."""
     return {
         "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
         "pyvips": pyvips.__version__,
-        "reads": [f.name for f in formats.FORMATS if available(f.loader)],
+        "reads": [f.name for f in formats.FORMATS if not missing(f)],
+        "lacks": {f.name: reason for f in formats.FORMATS if (reason := missing(f))},
         "writes": [f.name for f in formats.FORMATS if available(f.saver)],
     }
 

@@ -77,7 +77,8 @@ def _fault(error: Exception) -> SourceError:
     """Say what libheif's error means; its own words are not for clients."""
     if "imit exceeded" in str(error) or "Memory allocation" in str(error):
         return SourceTooLarge("the HEIC has more parts or pixels than a picture should have")
-    if isinstance(error, SyntaxError) or "Unsupported" in str(error):
+    # Pictures in another codec are left out, so that there is none to be found.
+    if isinstance(error, (SyntaxError, IndexError)) or "Unsupported" in str(error):
         return UnsupportedFormat("the HEIC uses a feature or a codec that cannot be read here")
     return SourceDamaged("the HEIC cannot be decoded: it is damaged; upload it again")
 
@@ -101,5 +102,5 @@ def _blobs(info: dict[str, Any]) -> dict[str, bytes]:
     if (codes.get("color_primaries"), codes.get("transfer_characteristics")) == _P3:
         found["icc-profile-data"] = pyvips.Operation.call("profile_load", "p3")
     if info.get("exif"):
-        found["exif-data"] = b"Exif\0\0" + info["exif"]
+        found["exif-data"] = b"Exif\0\0" + info["exif"].removeprefix(b"Exif\0\0")
     return {field: blob for field, blob in found.items() if blob}

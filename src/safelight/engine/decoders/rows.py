@@ -36,11 +36,12 @@ def pixels(data: bytes, dib: Dib) -> pyvips.Image:
 def transparency(data: bytes, dib: Dib) -> pyvips.Image:
     """Decode an icon's mask, a bit a pixel behind its pixels, into alpha: a set bit is transparent.
 
-    Raises SourceDamaged when rows are missing.
+    Rows that are missing hide nothing: programs write masks that are too short.
     """
     start, stride = dib.start + dib.stride * dib.height, (dib.width + 31) // 32 * 4
-    stored = _stored(_whole(data, start, stride, dib.height, dib.width), stride, dib.height)
-    return _indexed(stored, dib.width, 1, (b"\xff", b"\0")).flip("vertical")
+    rows = data[start : start + stride * dib.height].ljust(stride * dib.height, b"\0")
+    alpha = _indexed(_stored(rows, stride, dib.height), dib.width, 1, (b"\xff", b"\0"))
+    return alpha.flip("vertical")
 
 
 def _whole(data: bytes, start: int, stride: int, height: int, row_bits: int) -> Rows:

@@ -22,9 +22,7 @@ def unpack_runs(data: bytes, start: int, width: int, height: int, *, nibbles: bo
         step = data[at : at + 2]
         if row >= height or step == b"\0\1" or (len(step) < 2 and (x, row) == (width, height - 1)):
             return canvas
-        if len(step) < 2:
-            raise SourceDamaged("the bitmap ends before its pixels: it is cut short")
-        count, value = step
+        count, value = _whole(step, 2)
         at += 2
         if count:
             pixels = _NIBBLES[value] * (count + 1 >> 1) if nibbles else step[1:] * count
@@ -32,12 +30,12 @@ def unpack_runs(data: bytes, start: int, width: int, height: int, *, nibbles: bo
             x, row = 0, row + 1
             continue
         elif value == _MOVE:
-            right, up = data[at : at + 2].ljust(2, b"\0")
+            right, up = _whole(data[at : at + 2], 2)
             x, row, at = min(width, x + right), row + up, at + 2
             continue
         else:
             count, stored = value, (value + 1 >> 1) if nibbles else value
-            pixels = data[at : at + stored].ljust(stored, b"\0")
+            pixels = _whole(data[at : at + stored], stored)
             pixels = b"".join(_NIBBLES[byte] for byte in pixels) if nibbles else pixels
             at += stored + (stored & 1)
         seen = min(count, width - x)
@@ -45,3 +43,9 @@ def unpack_runs(data: bytes, start: int, width: int, height: int, *, nibbles: bo
         canvas[first : first + seen] = pixels[:seen]
         x += seen
     raise SourceDamaged("the bitmap's runs do not come to an end: it is damaged")
+
+
+def _whole(part: bytes, size: int) -> bytes:
+    if len(part) < size:
+        raise SourceDamaged("the bitmap ends before its pixels: it is cut short")
+    return part

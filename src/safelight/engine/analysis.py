@@ -52,10 +52,10 @@ def _analysed(image: pyvips.Image) -> Analysis:
     small = small if small.hasalpha() else small.addalpha()
     opaque = small.flatten(background=[255] * 3)
     luma = _values(resample(opaque.colourspace("b-w"), PHASH_SIDE, PHASH_SIDE))
-    waves = {"across": 4, "down": 3} if small.width >= small.height else {"across": 3, "down": 4}
+    across, down = (4, 3) if small.width >= small.height else (3, 4)
     colours = palette(_values(small))
     return Analysis(
-        blurhash=blurhash(*_broad(opaque, _BLURHASH_SIDE), **waves),
+        blurhash=blurhash(*_broad(opaque, _BLURHASH_SIDE), across=across, down=down),
         thumbhash=b64encode(thumbhash(*_broad(small, _THUMBHASH_SIDE))).decode(),
         preview=_preview(small),
         dominant=colours[0].color if colours else None,

@@ -138,8 +138,9 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "bmp", "image/bmp", ("bmp",), None, None,
-        alpha=False, animation=False, web=False, quality=None,
-        matches=_starts(b"BM"),
+        alpha=True, animation=False, web=False, quality=None,
+        # Two letters are few: the bitmap's own header, whose size follows, has at most 124 bytes.
+        matches=lambda data: data[:2] == b"BM" and data[15:18] == bytes(3),
     ),
     Format(
         "ico", "image/x-icon", ("ico",), None, None,

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
+from safelight.errors import SourceDamaged
 from safelight.metadata.xmp import values
 
 _HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -23,7 +24,9 @@ _MPF = b"MPF\0"
 _EXIF = b"Exif\0\0"
 _APP1, _APP2 = 0xE1, 0xE2
 _PICTURES = 0xB002  # the tag that lists them
-_MAX_PICTURES, _MAX_SEGMENTS = 8, 200
+_MAX_PICTURES = 8
+# A photograph has some dozens, a megabyte of XMP some more.
+_MAX_SEGMENTS = 5_000
 _MANY, _OWN_SPACE, _BACKWARD, _ONE_DENOMINATOR = 128, 64, 4, 8
 _PRECISION = 1_000_000
 _LONGEST = 65_533
@@ -66,20 +69,11 @@ class GainMap:
     own_space: bool = True
 
 
-def find(data: bytes) -> GainMap | None:
-    """Find the gain map in a JPEG. Returns None when there is none that is understood."""
-    for at, marker, body in _segments(data):
-        if marker == _APP2 and body.startswith(_MPF):
-            origin = at + 4 + len(_MPF)
-            others = (picture for picture in _pictures(body[len(_MPF) :]) if picture[0])
-            maps = (_gain_map(data[origin + start : origin + start + size])
-                    for start, size in others)  # fmt: skip
-            return next(filter(None, maps), None)
-    return None
+def segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Walk a JPEG's segments before its first scan: where they are, marker, contents.
 
-
-def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Walk the segments before the first scan: where they are, marker, contents."""
+    What is none ends the walk. Raises SourceDamaged when there are far too many.
+    """
     at = 2
     for _ in range(_MAX_SEGMENTS):
         if data[at : at + 1] != b"\xff" or at + 4 > len(data):
@@ -92,6 +86,22 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             return
         yield at, marker, data[at + 4 : at + 2 + size]
         at += 2 + size
+    raise SourceDamaged(f"the JPEG has over {_MAX_SEGMENTS:,} segments before its picture")
+
+
+def find(data: bytes) -> GainMap | None:
+    """Find the gain map in a JPEG. Returns None when there is none that is understood.
+
+    Raises SourceDamaged.
+    """
+    for at, marker, body in segments(data):
+        if marker == _APP2 and body.startswith(_MPF):
+            origin = at + 4 + len(_MPF)
+            others = (picture for picture in _pictures(body[len(_MPF) :]) if picture[0])
+            maps = (_gain_map(data[origin + start : origin + start + size])
+                    for start, size in others)  # fmt: skip
+            return next(filter(None, maps), None)
+    return None
 
 
 def _pictures(block: bytes) -> list[tuple[int, int]]:
@@ -118,7 +128,7 @@ def _gain_map(picture: bytes) -> GainMap | None:
     if not picture.startswith(b"\xff\xd8\xff"):
         return None
     by_xmp = None
-    for _, marker, body in _segments(picture):
+    for _, marker, body in segments(picture):
         if marker == _APP2 and body.startswith(_ISO):
             return _checked(_by_iso(picture, body[len(_ISO) :]))
         if marker == _APP1 and body.startswith(_XMP):
@@ -195,7 +205,7 @@ def _segment(marker: int, body: bytes) -> bytes:
 def _header_with(base: bytes, directory: str) -> tuple[bytes, bytes]:
     """Tell of the second picture in the XMP, and split the file behind its first segments."""
     parts, xmp, end = [], None, 2
-    for at, marker, body in _segments(base):
+    for at, marker, body in segments(base):
         if not 0xE0 <= marker <= 0xEF:
             break
         end = at + 4 + len(body)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 ARTIST, COPYRIGHT = 0x013B, 0x8298
-_CAMERA, _POSITION = 0x8769, 0x8825  # pointers to further directories
+# Pointers to further directories.
+_CAMERA, _POSITION, _EXCHANGE = 0x8769, 0x8825, 0xA005
 
 # Description, make, model, software, time, artist, copyright; Windows's title to subject.
 _ABOUT = {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, ARTIST, COPYRIGHT, *range(0x9C9B, 0x9CA0)}
@@ -56,6 +57,34 @@ def kept(data: bytes, policy: str) -> bytes | None:
     if not chosen and not any(below.values()):
         return None
     return b"Exif\0\0" + _written(block[:4], order, chosen, below)
+
+
+def pointers(data: bytes, *, most: int) -> int:
+    """Count how often directories refer to further ones, up to a little over ``most``.
+
+    A camera's do three times: a reader that follows every one may go round in circles for long.
+    """
+    block, order = _opened(data)
+    if not order or len(block) < 8:
+        return 0
+    found, seen = 0, set[int]()
+    waiting = [struct.unpack_from(order + "I", block, 4)[0]]
+    while waiting and found <= most:
+        start = waiting.pop()
+        head = block[start : start + 2]
+        if start in seen or len(head) < 2:
+            continue
+        seen.add(start)
+        table = block[start + 2 : start + 2 + 12 * struct.unpack(order + "H", head)[0]]
+        whole = table[: len(table) // 12 * 12]
+        for tag, where in struct.iter_unpack(order + "H6xI", whole):
+            if tag in (_CAMERA, _POSITION, _EXCHANGE):
+                found += 1
+                waiting.append(where)
+        behind = block[start + 2 + len(whole) : start + 6 + len(whole)]
+        if len(seen) == 1 and len(behind) == 4:
+            waiting.append(struct.unpack(order + "I", behind)[0])
+    return found
 
 
 def texts(data: bytes, tag: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pyvips
 
 from safelight import formats, svg
+from safelight.engine.circles import check_exif
 from safelight.engine.colour import converted, embedded
 from safelight.engine.decoders import DECODERS, WRAPPERS
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
@@ -63,6 +64,7 @@ def probe(data: bytes, *, page: int = 1) -> Header:
         check_png_texts(data)
     elif format.name == "tiff":
         check_tiff_colours(data)
+    check_exif(data, format.name)
     image = _load(data, format, **({} if page == 1 else {"page": page - 1}))
     # Counting reads the whole file: 1 ms a megabyte, so only where it can matter.
     scans = data.count(_SCAN) if _field(image, "jpeg-multiscan", 0) else 1

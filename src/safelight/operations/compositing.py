@@ -108,14 +108,18 @@ def _over(below: Image, ink: Image, alpha: Image) -> Image:
         opaque: Image = alpha.ifthenelse(ink, below, blend=True)
         return opaque
     alpha = widened(alpha) if below.format == "ushort" else alpha
-    return _composited(below, ink.bandjoin(alpha), "over")
+    return _rounded(_composited(below, ink.bandjoin(alpha), "over"), below)
 
 
 def _composited(below: Image, above: Image, mode: str) -> Image:
     """Composite in floating point: in whole numbers libvips rounds down."""
-    mixed = below.cast("float").composite2(above.cast("float"), mode)
-    composited: Image = mixed.rint().cast(below.format)
-    return composited
+    mixed: Image = below.cast("float").composite2(above.cast("float"), mode)
+    return mixed
+
+
+def _rounded(image: Image, like: Image) -> Image:
+    rounded: Image = image.rint().cast(like.format)
+    return rounded
 
 
 def _blended(below: Image, ink: Image, mode: str) -> Image:
@@ -125,12 +129,14 @@ def _blended(below: Image, ink: Image, mode: str) -> Image:
     last step, which is plain compositing. libvips gives the formula's result only where both
     pictures are opaque.
     """
-    mixed: Image = _composited(below.extract_band(0, n=ink.bands), ink, mode)
-    mixed = mixed.extract_band(0, n=ink.bands)
-    if below.hasalpha():
-        there = below.extract_band(ink.bands).cast("uchar", shift=below.format == "ushort")
-        mixed = there.ifthenelse(mixed, ink, blend=True)
-    return mixed
+    bands = ink.bands
+    mixed = _composited(below.extract_band(0, n=bands), ink, mode).extract_band(0, n=bands)
+    if not below.hasalpha():
+        return _rounded(mixed, below)
+    peak = 65_535 if below.format == "ushort" else 255
+    there = below.extract_band(bands).linear(1 / peak, 0)
+    partly: Image = ink.add(mixed.subtract(ink).multiply(there))
+    return partly
 
 
 def room_for(frame: Frame, position: Place, padding: Part) -> tuple[int, int]:

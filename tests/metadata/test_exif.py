@@ -9,37 +9,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import IFDRational
+from PIL import Image
 
 from safelight.metadata import exif
-from safelight.metadata.exif import ARTIST, COPYRIGHT, kept, texts
-
-CAMERA, POSITION = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
-TELLING = {
-    0x927C: b"Nikon\0\2\x10notes",
-    0xA420: "0123456789abcdef",
-    0xA430: "A. Owner",
-    0xA431: "2041153",
-    0xA435: "10073",
-    0xA002: 4_000,
-}
-NOON = "2024:05:06 12:00:00"
-TAKEN = {0x829D: IFDRational(28, 10), 0x9003: NOON, 0x8827: 400, 0xA434: "50mm f/1.4"}
-PLACE = {1: "N", 2: (48.0, 8.0, 12.5), 3: "E", 4: (11.0, 34.0, 0.25), 29: "2024:05:06"}
-ABOUT = {0x010F: "Nikon", 0x0132: NOON, ARTIST: "Zoë", COPYRIGHT: "© 2024 Zoë"}
-
-
-def block(order: str = "<") -> bytes:
-    made = Image.Exif()
-    made.endian = order
-    made[0x0112], made[0x013C], made[0xC62F] = 6, "zoes-laptop", "2041153"
-    for tag, value in ABOUT.items():
-        # Bytes: a str would be squeezed into ASCII.
-        made[tag] = value.encode()
-    made.get_ifd(CAMERA).update(TELLING | TAKEN)
-    made.get_ifd(POSITION).update(PLACE)
-    return made.tobytes()
+from safelight.metadata.exif import ARTIST, COPYRIGHT, kept, pointers, texts
+from tests.support.notes import (
+    ABOUT,
+    CAMERA,
+    NEVER,
+    PLACE,
+    POSITION,
+    TAKEN,
+    WHO,
+    as_latin_1,
+    exif_block,
+)
 
 
 def read(data: bytes | None) -> Image.Exif:
@@ -50,39 +34,33 @@ def read(data: bytes | None) -> Image.Exif:
     return opened
 
 
-def text(value: str) -> str:
-    """Pillow reads every text as Latin-1."""
-    return value.encode().decode("latin-1")
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_copyright_keeps_two_tags(order: str) -> None:
-    made = read(kept(block(order), "copyright"))
-    assert dict(made) == {ARTIST: text("Zoë"), COPYRIGHT: text("© 2024 Zoë")}
+    made = read(kept(exif_block(order), "copyright"))
+    assert dict(made) == {tag: as_latin_1(value) for tag, value in WHO.items()}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("policy", ["all", "all-with-gps"])
 def test_all_keeps_what_says_how_the_picture_was_taken(order: str, policy: str) -> None:
-    made = read(kept(block(order), policy))
-    expected = {tag: text(value) for tag, value in ABOUT.items()}
+    made = read(kept(exif_block(order), policy))
+    expected = {tag: as_latin_1(value) for tag, value in ABOUT.items()}
     assert {tag: made[tag] for tag in ABOUT} == expected
     assert made.get_ifd(CAMERA) == TAKEN
     assert set(made) - {CAMERA, POSITION} == set(ABOUT)
 
 
 def test_the_place_stays_only_when_that_is_said() -> None:
-    assert read(kept(block(), "all")).get_ifd(POSITION) == {}
-    assert read(kept(block(), "all-with-gps")).get_ifd(POSITION) == PLACE
-    assert b"48" not in (kept(block(), "all") or b"")
+    assert read(kept(exif_block(), "all")).get_ifd(POSITION) == {}
+    assert read(kept(exif_block(), "all-with-gps")).get_ifd(POSITION) == PLACE
+    assert b"48" not in (kept(exif_block(), "all") or b"")
 
 
 @pytest.mark.parametrize("policy", ["copyright", "all", "all-with-gps"])
 def test_no_policy_keeps_what_identifies_a_camera_or_its_owner(policy: str) -> None:
-    made = kept(block(), policy) or b""
-    for value in (b"Nikon\0\2", b"0123456789abcdef", b"A. Owner", b"2041153", b"10073", b"laptop"):
-        assert value in block()
-        assert value not in made
+    made = kept(exif_block(), policy) or b""
+    assert sum(value in exif_block() for value in NEVER) >= 6
+    assert not any(value in made for value in NEVER)
 
 
 def test_a_thumbnail_is_never_kept(data: Path) -> None:
@@ -172,6 +150,31 @@ def test_a_long_text_is_left_out_and_many_are_bounded() -> None:
     assert 10_000 < len(kept(many, "all") or b"") < 20_000
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_references_to_further_directories_are_counted(order: str) -> None:
+    assert pointers(exif_block(order), most=20) == 2
+    assert pointers(exif_block(order)[6:], most=20) == 2
+    assert pointers(b"", most=20) == pointers(b"Exif\0\0II*\0\xff\xff\xff\xff", most=20) == 0
+
+
+def test_references_are_counted_wherever_they_lead() -> None:
+    itself = entry(CAMERA, 4, 1, struct.pack("<I", 8))
+    assert pointers(directory(itself), most=20) == 1
+    assert pointers(directory(*[itself] * 500), most=20) > 20
+    # The directory behind the first one, and one that is referred to.
+    many = struct.pack("<H", 30) + itself * 30
+    for first in (
+        directory()[:-4] + struct.pack("<I", 14) + many,
+        directory(entry(POSITION, 4, 1, struct.pack("<I", 26)), behind=many),
+    ):
+        assert pointers(first, most=20) > 20
+
+
+@given(st.binary(max_size=300))
+def test_of_any_bytes_references_can_be_counted(junk: bytes) -> None:
+    assert 0 <= pointers(b"II*\0" + junk, most=20) <= 20 + 25
+
+
 @given(st.binary(max_size=300), st.sampled_from(["copyright", "all", "all-with-gps"]))
 def test_any_bytes_give_a_block_that_can_be_read_again_or_none(junk: bytes, policy: str) -> None:
     made = kept(b"II*\0" + junk, policy)
@@ -180,7 +183,7 @@ def test_any_bytes_give_a_block_that_can_be_read_again_or_none(junk: bytes, poli
 
 @given(st.integers(0, 700), st.binary(min_size=1, max_size=8), st.sampled_from(["<", ">"]))
 def test_a_block_with_a_fault_gives_a_clean_one_or_none(at: int, junk: bytes, order: str) -> None:
-    whole = block(order)
+    whole = exif_block(order)
     faulty = whole[:at] + junk + whole[at + len(junk) :]
     made = kept(faulty, "all")
     assert made is None or kept(made, "all") == made

@@ -11,19 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, IptcImagePlugin
 
 from safelight.metadata.iptc import BY_LINE, NOTICE, kept, resource, texts
-
-TITLE, CITY, COUNTRY, PREVIEW = 5, 90, 101, 202
-
-
-def dataset(number: int, value: bytes, record: int = 2) -> bytes:
-    return struct.pack(">BBBH", 0x1C, record, number, len(value)) + value
-
-
-UTF_8 = dataset(90, b"\x1b%G", record=1)
-CREDITS = dataset(BY_LINE, "Zoë".encode()) + dataset(NOTICE, "© Zoë".encode())
-ABOUT = dataset(TITLE, b"A hill") + dataset(25, b"hill") + dataset(25, b"green")
-PLACE = dataset(CITY, "Köln".encode()) + dataset(COUNTRY, b"Germany")
-WHOLE = UTF_8 + ABOUT + PLACE + CREDITS + dataset(PREVIEW, b"\xff\xd8\xff preview")
+from tests.support.notes import CAPTIONS, CREDITS, IPTC, PLACE_NAMES, UTF_8, dataset, photoshop
 
 
 def read(records: bytes) -> dict[tuple[int, int], bytes | list[bytes]]:
@@ -38,7 +26,7 @@ def read(records: bytes) -> dict[tuple[int, int], bytes | list[bytes]]:
     return found
 
 
-@pytest.mark.parametrize("data", [WHOLE, resource(WHOLE)])
+@pytest.mark.parametrize("data", [IPTC, photoshop(IPTC)])
 def test_copyright_keeps_the_credits_and_how_they_are_encoded(data: bytes) -> None:
     made = kept(data, "copyright")
     assert made == UTF_8 + CREDITS
@@ -46,23 +34,28 @@ def test_copyright_keeps_the_credits_and_how_they_are_encoded(data: bytes) -> No
 
 
 def test_all_keeps_captions_but_neither_places_nor_previews() -> None:
-    assert kept(WHOLE, "all") == UTF_8 + ABOUT + CREDITS
-    made = kept(WHOLE, "all-with-gps")
-    assert made == UTF_8 + ABOUT + PLACE + CREDITS
+    assert kept(IPTC, "all") == UTF_8 + CAPTIONS + CREDITS
+    made = kept(IPTC, "all-with-gps")
+    assert made == UTF_8 + CAPTIONS + PLACE_NAMES + CREDITS
     assert read(made)[2, 25] == [b"hill", b"green"]
 
 
+def test_records_are_wrapped_as_photoshop_does() -> None:
+    for records in (CREDITS, CREDITS + b"x"):
+        assert resource(records) == photoshop(records)
+
+
 def test_texts_are_read() -> None:
-    assert texts(resource(WHOLE), BY_LINE) == ["Zoë"]
+    assert texts(photoshop(IPTC), BY_LINE) == ["Zoë"]
     assert texts(dataset(BY_LINE, b"Zo\xeb") + dataset(BY_LINE, b"Max "), BY_LINE) == ["Zoë", "Max"]
-    assert texts(WHOLE, 120) == []
+    assert texts(IPTC, 120) == []
 
 
 def test_records_are_found_behind_other_resources() -> None:
-    whole = resource(WHOLE)
+    whole = photoshop(IPTC)
     heading = whole[:14]
     other = b"8BIM" + struct.pack(">H", 0x0425) + b"\x03abc" + struct.pack(">I", 3) + b"xyz\0"
-    assert kept(heading + other + whole[14:], "all") == UTF_8 + ABOUT + CREDITS
+    assert kept(heading + other + whole[14:], "all") == UTF_8 + CAPTIONS + CREDITS
 
 
 @pytest.mark.parametrize(
@@ -73,7 +66,7 @@ def test_records_are_found_behind_other_resources() -> None:
         b"Photoshop 3.0\x008BIM\x04\x04\xff",
         resource(b""),
         UTF_8,
-        PLACE,
+        PLACE_NAMES,
         dataset(BY_LINE, b"Zoe")[:-1],
         b"\x1c\x02P\xff\xffZoe",
         b"x" + CREDITS,
@@ -91,7 +84,7 @@ def test_what_is_kept_is_bounded() -> None:
     st.one_of(
         st.binary(max_size=200),
         st.builds(
-            lambda at, junk: resource(WHOLE)[:at] + junk + resource(WHOLE)[at:],
+            lambda at, junk: photoshop(IPTC)[:at] + junk + photoshop(IPTC)[at:],
             st.integers(0, 200),
             st.binary(max_size=6),
         ),

@@ -36,9 +36,11 @@ def converted(image: pyvips.Image, *, profile: str = "srgb", depth: int = 8) -> 
         image = image.colourspace(space)
     if image.format != values:
         image = image.cast(values, shift=image.format == "ushort")
-    # One band more is alpha, others mean nothing to a viewer.
-    bands = min(image.bands, 2 if grey else 4)
-    return cast("Image", _labelled(image.extract_band(0, n=bands), wide=wide))
+    most = 2 if grey else 4
+    if image.bands > most:
+        # One band more is alpha, others mean nothing to a viewer.
+        image = image.extract_band(0, n=most)
+    return cast("Image", _labelled(image, wide=wide))
 
 
 def _by_profile(

@@ -20,13 +20,13 @@ _CHOSEN = {_EXIF: "safelight-exif", _XMP: "safelight-xmp", _IPTC: "safelight-ipt
 _KEEP = {_EXIF: ForeignKeep.EXIF, _XMP: ForeignKeep.XMP, _IPTC: ForeignKeep.IPTC}
 _FOREIGN = ("exif-", _XMP, _IPTC, "ipct-data", "photoshop-data", "jpeg-thumbnail-data",
             "png-comment-", "image-description", "magick")  # fmt: skip
-# What each container can hold and libvips can write.
+# What each container can hold and libvips can write: of the IPTC in a TIFF it writes a quarter.
 _HOLDS = {
     "jpeg": {_EXIF, _XMP, _IPTC, _PROFILE},
     "png": {_EXIF, _XMP, _PROFILE},
     "webp": {_EXIF, _XMP, _PROFILE},
     "avif": {_EXIF, _XMP, _PROFILE},
-    "tiff": {_XMP, _IPTC, _PROFILE},
+    "tiff": {_XMP, _PROFILE},
 }
 
 
@@ -60,7 +60,7 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
     for field in [field for field in image.get_fields() if field.startswith(foreign)]:
         image.remove(field)
     blocks[_XMP] = _credited(blocks, holds)
-    if format == "jpeg" and blocks[_IPTC]:
+    if blocks[_IPTC]:
         blocks[_IPTC] = iptc.resource(blocks[_IPTC])
     keep = ForeignKeep.ICC if _PROFILE in holds else ForeignKeep.NONE
     for field in holds & blocks.keys():

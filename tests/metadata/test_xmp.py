@@ -51,10 +51,15 @@ def test_neither_place_nor_serial_number_nor_history_are_kept(policy: str) -> No
 
 
 def test_a_place_that_hides_inside_of_something_else_is_left_out() -> None:
-    hidden = b"<rdf:li exif:GPSLatitude='48,8N'><exif:GPSLongitude>11<dc:x/></exif:GPSLongitude>"
+    hidden = (
+        b"<rdf:li exif:GPSLatitude='48,8N' Iptc4xmpCore:Location='Aachen'>"
+        b"<exif:GPSLongitude>11<dc:x/></exif:GPSLongitude>"
+        b"<Iptc4xmpCore:Location>Aachen</Iptc4xmpCore:Location>"
+    )
     made = kept(XMP.replace(b"<rdf:li>hill", hidden + b"hill"), "all") or b""
     assert texts(properties(made)["dc:subject"]) == ["hill"]
     assert b"GPS" not in made
+    assert b"Aachen" not in made
 
 
 def test_credits_from_elsewhere_are_told_unless_the_packet_does() -> None:

@@ -132,28 +132,28 @@ def test_a_taken_name_is_refused_and_leaves_no_trace(fresh_tables: None) -> None
 
 
 def test_a_new_operation_is_one_function(fresh_tables: None) -> None:
-    @operation(Stage.EFFECT, cost=0.5, example="sepia=50")
-    def sepia(
+    @operation(Stage.EFFECT, cost=0.5, example="patina=50")
+    def patina(
         frame: list[str],
         *,
-        sepia: Annotated[int | None, Int(0, 100)] = None,
+        patina: Annotated[int | None, Int(0, 100)] = None,
         aged: Annotated[bool, Flag()] = False,
     ) -> list[str]:
         """Make it brown."""
-        return [*frame, f"sepia {sepia} {aged}"]
+        return [*frame, f"patina {patina} {aged}"]
 
-    match = native.parse("800x600,aged,sepia=50,f=png/cat.jpg", "", Grammar())
-    assert match.transform == parse("format=png,aged=1,h=600,w=800,sepia=50")
+    match = native.parse("800x600,aged,patina=50,f=png/cat.jpg", "", Grammar())
+    assert match.transform == parse("format=png,aged=1,h=600,w=800,patina=50")
     assert native.parse(native.build("cat.jpg", match.transform)[1:], "", Grammar()) == match
     assert parse(match.transform.canonical) == match.transform
-    assert [step.name for step, _ in match.transform.steps()] == ["resize", "sepia", "output"]
+    assert [step.name for step, _ in match.transform.steps()] == ["resize", "patina", "output"]
     step, given = match.transform.steps()[1]
-    assert step.apply([], **given) == ["sepia 50 True"]
-    assert "step 2     sepia=50,aged=true" in list(lines(match.transform))
+    assert step.apply([], **given) == ["patina 50 True"]
+    assert "step 2     patina=50,aged=true" in list(lines(match.transform))
     assert plan(4_000, 3_000, match.transform).size == (800, 600)
-    with pytest.raises(TransformInvalid, match=r"from 0 to 100 \(example: sepia=50\)"):
-        parse("sepia=101")
-    with pytest.raises(TransformInvalid, match=r"known are .*sepia, aged"):
+    with pytest.raises(TransformInvalid, match=r"from 0 to 100 \(example: patina=50\)"):
+        parse("patina=101")
+    with pytest.raises(TransformInvalid, match=r"known are .*patina, aged"):
         parse("nonsense")
 
 

@@ -57,9 +57,9 @@ def lettered(
         lambda size: materials.text(text, size=size, ink=ink, align=align),
         size,
         room,
-        rim=_RIM if outline else 0.0,
+        outlined=outline is not None,
     )
-    rim = math.ceil(size * _RIM) if outline else 0
+    rim = _rim(size) if outline else 0
     width, height = letters.width + 2 * rim, letters.height + 2 * rim
     margin = math.ceil(size * (_FALL + 3 * _SOFTNESS)) if shadow else 0
     edge = margin + rim
@@ -105,12 +105,12 @@ def _leftwards(text: str) -> bool:
 
 
 def _fitted(
-    written: Callable[[float], Image], size: float, room: tuple[int, int], *, rim: float
+    written: Callable[[float], Image], size: float, room: tuple[int, int], *, outlined: bool
 ) -> tuple[Image, float]:
-    """Write as large as asked or as fits; ``rim`` is a part of the size."""
+    """Write as large as asked, or as fits with the outline."""
 
     def excess(image: Image, size: float) -> float:
-        around = 2 * math.ceil(size * rim)
+        around = 2 * _rim(size) if outlined else 0
         return max((image.width + around) / room[0], (image.height + around) / room[1])
 
     # Not at its full size at once: that could be larger than memory.
@@ -122,6 +122,10 @@ def _fitted(
             return image, size
         size /= too_large
     return _squeezed(image, room), size
+
+
+def _rim(size: float) -> int:
+    return max(1, half_up(size * _RIM))
 
 
 def _squeezed(image: Image, room: tuple[int, int]) -> Image:

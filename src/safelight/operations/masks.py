@@ -16,7 +16,9 @@ from safelight.params import Enum, Key, Length, Part
 def round_(
     frame: Frame,
     *,
-    round: Annotated[Part | str | None, Length(words=("max",), aliases=("radius",))] = None,
+    round: Annotated[
+        Part | str | None, Length(words=("max",), bare="0.1", aliases=("radius",))
+    ] = None,
 ) -> Frame:
     """Round the corners: what is cut away is see-through, or shows the background.
 
@@ -84,12 +86,18 @@ def mask_image(frame: Frame, *, mask_image: Annotated[str | None, Key()] = None)
 
 
 def _cut(frame: Frame, mask: Image) -> Frame:
-    """Take away what a mask of one band does not keep; 255 keeps all."""
-    if not frame.image.hasalpha():
-        alpha = widened(mask) if frame.peak > 255 else mask
-        return frame.having(frame.image.bandjoin(alpha))
+    """Take away what a mask of one band does not keep; 255 keeps all.
+
+    What is gone has no colour either: nobody can bring it back, and it takes no bytes.
+    """
     # Read twice, for its colours and for its alpha.
-    image = frame.in_memory().image
-    last = image.bands - 1
-    alpha = image.extract_band(last).multiply(mask).linear(1 / 255, 0).rint().cast(image.format)
-    return frame.having(image.extract_band(0, n=last).bandjoin(alpha))
+    image = frame.in_memory().image if frame.image.hasalpha() else frame.image
+    colours = image.bands - image.hasalpha()
+    shown = mask.ifthenelse(image.extract_band(0, n=colours), [0] * colours)
+    if image.hasalpha():
+        kept = image.extract_band(colours).multiply(mask).linear(1 / 255, 0)
+        alpha = kept.rint().cast(image.format)
+    else:
+        alpha = widened(mask) if frame.peak > 255 else mask
+    cut = shown.cast(image.format).bandjoin(alpha).copy(interpretation=image.interpretation)
+    return frame.having(cut)

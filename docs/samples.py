@@ -26,11 +26,12 @@ _SHOWN_BY = {
     "bg": "friends.jpg",
     "crop": "dragonfly.jpg",
     "frames": "web/mountains-pan.gif",
-    "gravity": "friends.jpg",
+    "gravity": "mountains.jpg",
     "hdr": "mountains.jpg",
     "orient": "mountains-p3.jpg",
     "page": "web/mountains-pan.gif",
     "profile": "mountains-p3.jpg",
+    "redact": "friends.jpg",
 }
 _SIZED_BY = ("w", "h", "max_w", "max_h")
 

@@ -106,8 +106,8 @@ def page(rows: list[Row], folder: Path) -> str:
     parts = [_HEAD]
     for row in rows:
         name = row.sample.operation.name
-        told = f"{name} <code>{html.escape(row.sample.text)}</code> {row.sample.operation.doc}"
-        parts.append(f"<h2>{told}</h2><p>")
+        asked, doc = html.escape(row.sample.text), html.escape(row.sample.operation.doc)
+        parts.append(f"<h2><b>{name}</b> <code>{asked}</code> {doc}</h2><p>")
         for number, made in enumerate(row.made):
             if isinstance(made, str):
                 parts.append(f"<i>{html.escape(made)}</i>")

@@ -41,9 +41,9 @@ def values(parameter: Parameter) -> str:
 
 def default(parameter: Parameter) -> str | None:
     """Write the default as in an address; None when it is that nothing is set."""
-    if parameter.default in (None, ""):
+    if parameter.default is None:
         return None
-    return parameter.kind.build(parameter.default)
+    return parameter.kind.build(parameter.default) or None
 
 
 @dataclass(frozen=True, slots=True)

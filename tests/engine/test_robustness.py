@@ -21,6 +21,7 @@ from safelight.storage import Opened
 from safelight.transform import parse
 from safelight.workers.pool import Pool, Workers
 from tests.support.containers import leftovers
+from tests.support.documents import pages, stream
 from tests.support.perceptual import JUST_NOTICEABLE, colour_difference
 from tests.support.pictures import opened
 
@@ -187,6 +188,23 @@ def test_a_bomb_takes_little_memory() -> None:
     try:
         for file in files("bomb"):
             answer(tight, file, "w=64")
+    finally:
+        tight.close()
+
+
+def test_a_document_that_is_drawn_without_end_costs_its_worker_and_no_more(tmp_path: Path) -> None:
+    form = b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources <</XObject <</X 6 0 R>>>>"
+    endless = tmp_path / "endless.pdf"
+    resources = b"/Resources <</XObject <</X 6 0 R>>>>"
+    endless.write_bytes(pages(b"/X Do", about=resources, more=[stream(b"/X Do /X Do", about=form)]))
+    tight = Pool(Limits(worker_memory=400_000_000), Workers(processes=1))
+    tight.start()
+    try:
+        with Opened(os.open(endless, os.O_RDONLY)) as source, pytest.raises(SafelightError) as died:
+            tight.render(source, parse("w=9"), deadline=time.monotonic() + SECONDS)
+        assert died.value.code in ("decoder_crashed", "deadline_exceeded")
+        assert tight.replaced == 1
+        answer(tight, "valid/pillow__hopper_rle8.bmp", "w=9")
     finally:
         tight.close()
 

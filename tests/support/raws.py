@@ -71,14 +71,19 @@ def raf(preview: bytes) -> bytes:
     return head + struct.pack(">II", 100, len(preview)) + bytes(8) + preview + bytes(50)
 
 
-def box(kind: bytes, *content: bytes, number: bytes = b"") -> bytes:
+def box(kind: bytes, *content: bytes, number: bytes = b"", large: bool = False) -> bytes:
     """Write a box; ``number`` is the name of those that have none."""
     whole = number + b"".join(content)
+    if large:
+        return struct.pack(">I4sQ", 1, kind, 16 + len(whole)) + whole
     return struct.pack(">I4s", 8 + len(whole), kind) + whole
 
 
 def cr3(preview: bytes, sample: bytes, *, orientation: int, large: bool = False) -> bytes:
-    """Write what a Canon begins with: a smaller preview, and a track of one sample."""
+    """Write what a Canon begins with: a smaller preview, and a track of one sample.
+
+    ``large``: boxes may be longer than 4 GB, and say so.
+    """
 
     def movie(at: int) -> bytes:
         sizes = box(b"stsz", struct.pack(">IIIB", 0, len(sample), 1, 0))
@@ -89,15 +94,12 @@ def cr3(preview: bytes, sample: bytes, *, orientation: int, large: bool = False)
             b"uuid", box(b"CMT1", tiff({274: (orientation,)})),
             number=bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"),
         )  # fmt: skip
-        return box(b"moov", about, box(b"mvhd", bytes(100)), track)
+        return box(b"moov", about, box(b"mvhd", bytes(100)), track, large=large)
 
     smaller = box(
         b"uuid", bytes(8), box(b"PRVW", bytes(12), struct.pack(">I", len(preview)), preview),
         number=bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16"),
     )  # fmt: skip
     begin = box(b"ftyp", b"crx \0\0\0\1crx isom")
-    length = 16 if large else 8
-    at = len(begin + movie(0) + smaller) + length
-    size = length + len(sample)
-    data = struct.pack(">I4sQ", 1, b"mdat", size) if large else struct.pack(">I4s", size, b"mdat")
-    return begin + movie(at) + smaller + data + sample
+    at = len(begin + movie(0) + smaller) + (16 if large else 8)
+    return begin + movie(at) + smaller + box(b"mdat", sample, large=large)

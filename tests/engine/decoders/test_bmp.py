@@ -101,8 +101,8 @@ def test_colours_are_where_the_masks_say(
     dark = (0,) * len(expected)
     old = bmp(dib(3, 1, bits, compression=compression, masks=masks), rows)
     assert decoded(old)[1] == [[expected, dark, expected]]
-    if masks:
-        new = bmp(dib(3, 1, bits, header=124, compression=3, masks=masks), rows)
+    for header in (56, 108, 124) if masks else ():
+        new = bmp(dib(3, 1, bits, header=header, compression=3, masks=masks), rows)
         assert decoded(new)[1] == [[expected, dark, expected]]
 
 

@@ -34,7 +34,7 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
     """Write the pixels as they are; an orientation in EXIF becomes one of the file's own, too."""
     buffer = io.BytesIO()
     written = pillow_heif.from_bytes(picture.mode, picture.size, picture.tobytes())
-    written.save(buffer, quality=90, chroma=444, **options)
+    written.save(buffer, **({"quality": 90, "chroma": 444} | options))
     return buffer.getvalue()
 
 
@@ -166,6 +166,17 @@ def test_a_file_in_the_wild(data: Path) -> None:
     assert made.size == (128, 128)
     jpeg = opened((data / "robustness" / "valid" / "pillow__hopper_gray.jpg").read_bytes())
     assert mean_difference(made.convert("L"), jpeg.convert("L").resize(made.size)) < 25
+
+
+@pytest.mark.parametrize(
+    ("mode", "chroma", "bytes_a_pixel"),
+    [("RGB", 420, 4.5), ("RGB", 422, 5), ("RGB", 444, 6), ("RGBA", 444, 8), ("L", 420, 2)],
+)
+def test_the_decoder_holds_its_planes_beside_the_picture(
+    mode: str, chroma: int, bytes_a_pixel: float
+) -> None:
+    header = engine.probe(heic(lopsided().convert(mode), chroma=chroma))
+    assert (header.buffered, header.coefficients) == (True, bytes_a_pixel)
 
 
 def test_memory_is_reckoned_before_anything_is_decoded() -> None:

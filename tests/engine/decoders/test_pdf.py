@@ -44,6 +44,13 @@ def test_a_page_is_drawn_sharp_at_any_size(width: int) -> None:
     assert (made[:, width // 3 :] == 255).all()
 
 
+@pytest.mark.parametrize("width", [31, 77, 101, 333])
+def test_a_drawn_page_is_not_resampled(width: int) -> None:
+    made = picture_of(pages(RED), f"w={width},format=png")
+    drawn = decoder.load(pages(RED), engine.probe(pages(RED)), page=1, size=made.size)
+    assert made.tobytes() == drawn.write_to_memory()
+
+
 def test_a_page_of_broken_size_is_drawn_to_the_very_edge() -> None:
     whole = pages(b"0 0 1 rg 0 0 400 400 re f", box=b"[0 0 299.7 200.4]")
     assert engine.probe(whole).shown == (300, 200)

@@ -16,7 +16,8 @@ unavailable = EXTRA.unavailable
 
 # What pillow-heif raises for files that libheif refuses, by the kind of libheif's error.
 _REFUSED = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError)
-# Samples per pixel that the decoder holds beside the picture, by the kind of subsampling.
+# Samples per pixel that the decoder holds beside the picture, by the kind of subsampling; those of
+# a grey picture are 1, and alpha is another.
 _PLANES = {420: 1.5, 422: 2.0, 444: 3.0}
 # The primaries of Display P3 and the curve of sRGB (ITU-T H.273, tables 2 and 3).
 _P3 = (12, 13)
@@ -30,13 +31,14 @@ def probe(data: bytes, *, page: int) -> Header:  # noqa: ARG001 - one picture co
     """
     picture = _primary(data)
     bands, depth = _shape(picture)
+    planes = _PLANES.get(picture.info.get("chroma"), 1.0) + (bands in (2, 4))
     profile = _blobs(picture.info).get("icc-profile-data")
     return Header(
         format="heic", width=picture.size[0], height=picture.size[1], bands=bands, depth=depth,
         pages=1, orientation=1, alpha=bands in (2, 4), palette=False, space=_space(bands, depth),
         profile=profile_name(profile) or "unnamed" if profile else None,
         # The planes are decoded whole before they become rows.
-        buffered=True, coefficients=depth * (bands + _PLANES.get(picture.info.get("chroma"), 3.0)),
+        buffered=True, coefficients=depth * (bands + planes),
         scans=1,
     )  # fmt: skip
 
@@ -49,8 +51,6 @@ def load(data: bytes, header: Header, *, page: int, size: tuple[int, int]) -> py
         pixels = picture.data
     except _REFUSED as error:
         raise _fault(error) from error
-    if picture.size != (header.width, header.height):
-        raise SourceDamaged("the HEIC has another size than its header says: it is damaged")
     kind = "ushort" if depth == 2 else "uchar"
     image = pyvips.Image.new_from_memory(pixels, *picture.size, bands, kind)
     image = image.copy(interpretation=_space(bands, depth))

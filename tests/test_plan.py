@@ -119,9 +119,9 @@ def test_a_plan_goes_on_where_it_was_left(width: int, height: int, transform: Tr
     """What is planned of the rest is what was planned of the whole."""
     sizes = {Stage.SOURCE: (width, height)}
     for before, after in pairwise(Stage):
-        steps = [(op, given) for op, given in transform.steps() if op.stage == after]
-        part = Transform(tuple(item for _, given in steps for item in given.items()))
-        sizes[after] = plan(*sizes[before], part).size
+        steps = [given for op, given in transform.steps() if op.stage <= after]
+        so_far = Transform(tuple(item for given in steps for item in given.items()))
+        sizes[after] = plan(*sizes[before], so_far, after=before).size
     for stage, size in sizes.items():
         assert plan(*size, transform, after=stage).size == sizes[Stage.OUTPUT]
 

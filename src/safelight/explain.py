@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from safelight.operations import Operation, Parameter, Stage
 from safelight.params import Enum, Flag
 from safelight.picture import Header
-from safelight.plan import plan, reading
+from safelight.plan import plan, reading, sizes_of
 from safelight.transform import Transform
 
 # No kind of parameter takes it, so each says what it would have taken.
@@ -66,7 +66,7 @@ def steps(transform: Transform, shown: tuple[int, int] | None = None) -> list[St
     """
     found, size = [], shown
     for operation, arguments in transform.steps():
-        sizes = operation.sizes(*size, **arguments) if operation.sizes and size else []
+        sizes = sizes_of(operation, size, transform) if size else []
         distinct = tuple(dict.fromkeys(after for after in sizes if after != size))
         found.append(Step(operation, Transform(tuple(arguments.items())).canonical, distinct))
         size = sizes[-1] if sizes else size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safelight.operations import Stage
+from safelight.operations import Operation, Stage
 from safelight.operations.reading import Reading
 from safelight.transform import Transform
 
@@ -41,10 +41,10 @@ def plan(width: int, height: int, transform: Transform, *, after: Stage = Stage.
     """
     size = region = scaled = (width, height)
     largest, direct, full, resized = 0, True, False, False
-    for operation, arguments in transform.steps():
+    for operation, _ in transform.steps():
         if operation.stage <= after:
             continue
-        sizes = operation.sizes(*size, **arguments) if operation.sizes else []
+        sizes = sizes_of(operation, size, transform)
         if operation.stage == Stage.RESIZE:
             region, scaled, resized = size, sizes[0], True
         elif not resized:
@@ -56,6 +56,16 @@ def plan(width: int, height: int, transform: Transform, *, after: Stage = Stage.
     if not resized:
         region = scaled = size
     return Plan(size, region, scaled, largest, direct and not full, full)
+
+
+def sizes_of(
+    operation: Operation, size: tuple[int, int], transform: Transform
+) -> list[tuple[int, int]]:
+    """Reckon the sizes that an operation gives a picture, one after the other."""
+    if operation.sizes is None:
+        return []
+    given = {name: value for name, value in transform.arguments if name in operation.sized_by}
+    return operation.sizes(*size, **given)
 
 
 def reading(transform: Transform) -> Reading:

@@ -1,6 +1,5 @@
 """The pixels go where the laws of geometry say."""
 
-import math
 from typing import Any
 
 import pytest
@@ -90,12 +89,13 @@ def test_a_shrunk_image_is_cut_at_the_same_place_and_never_outside(
     left, top, across, down = crop_box(frame.width, frame.height, box)
     cut = crop(frame, crop=box)
     assert (cut.width, cut.height) == (across, down)
-    x, y = at(cut, 0, 0)
-    # Within half a pixel of the small image, or its last one.
-    assert abs(x - min(left / shrunk, size[0] - 1)) <= 0.5
-    assert abs(y - min(top / shrunk, size[1] - 1)) <= 0.5
-    assert cut.image.width <= math.ceil(across / shrunk) + 1
-    assert cut.image.height <= math.ceil(down / shrunk) + 1
+    first, last = at(cut, 0, 0), at(cut, cut.image.width - 1, cut.image.height - 1)
+    before, above, after, below = cut.overhang
+    # Whole px of the small image, and known to their parts.
+    assert (first[0] + before, first[1] + above) == pytest.approx((left / shrunk, top / shrunk))
+    assert last[0] + 1 - after == pytest.approx((left + across) / shrunk)
+    assert last[1] + 1 - below == pytest.approx((top + down) / shrunk)
+    assert all(0 <= part < 1 for part in cut.overhang)
 
 
 @pytest.mark.parametrize("place", COMPASS)

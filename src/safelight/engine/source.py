@@ -17,7 +17,7 @@ from safelight.engine.metadata import chosen
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
-from safelight.operations.frame import Frame, Image, Materials, resample
+from safelight.operations.frame import FLUSH, Frame, Image, Margins, Materials, resample
 from safelight.operations.reading import Reading
 from safelight.picture import Header
 from safelight.plan import Plan
@@ -172,15 +172,19 @@ def decode(
     A frame's nominal size is the full size as shown; its image may already be smaller. They have to
     be taken in order, each before the next.
     """
-    strip = _load_scaled(data, header, reading, planned, frames=frames)
+    strip, overhang = _load_scaled(data, header, reading, planned, frames=frames)
     decisions: dict[str, Any] = {}
     for page in _pages(strip, frames):
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
-        small = resample(page, *_as_stored(header, planned)) if planned.direct else page
+        sized = planned.direct
+        small = resample(page, *_as_stored(header, planned), overhang) if sized else page
         coloured = converted(small, profile=reading.profile, depth=reading.depth)
         noted = chosen(coloured, reading.metadata, tiff=data if header.format == "tiff" else b"")
-        image = _upright(noted, header.orientation)
-        yield Frame(image, *header.shown, materials=materials, reading=reading, decisions=decisions)
+        frame = Frame(
+            noted, header.width, header.height, materials, reading=reading, decisions=decisions,
+            overhang=FLUSH if sized else overhang,
+        )  # fmt: skip
+        yield _upright(frame, header.orientation)
 
 
 def _as_stored(header: Header, planned: Plan) -> tuple[int, int]:
@@ -206,7 +210,8 @@ def _pages(strip: Image, frames: int) -> Iterator[Image]:
 
 def _load_scaled(
     data: bytes, header: Header, reading: Reading, planned: Plan, *, frames: int
-) -> pyvips.Image:
+) -> tuple[pyvips.Image, Margins]:
+    """Load as much as is needed, and tell what of it is not the picture's."""
     format, scale = formats.BY_NAME[header.format], planned.scale
     if inner := _unwrapped(data, format):
         header = replace(header, format=_recognised(inner).name)
@@ -214,16 +219,20 @@ def _load_scaled(
     if decoder := DECODERS.get(header.format):
         scaled = (max(1, round(side * scale)) for side in (header.width, header.height))
         across, down = _as_stored(header, planned) if planned.direct else scaled
-        return decoder.load(data, header, page=reading.page, size=(across, down))
+        return decoder.load(data, header, page=reading.page, size=(across, down)), FLUSH
     if header.format == "jpeg":
-        return _load(data, format, shrink=_jpeg_shrink(scale) if jpeg_scales(data) else 1)
+        shrink = _jpeg_shrink(scale) if jpeg_scales(data) else 1
+        image = _load(data, format, shrink=shrink)
+        # Blocks that are cut by the edge still give a whole px.
+        sides = (image.width - header.width / shrink, image.height - header.height / shrink)
+        return image, (0.0, 0.0, *sides)
     options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
     if header.format == "webp" and scale * WEBP_RESIDUAL < 1:
-        return _load(data, format, scale=scale * WEBP_RESIDUAL, **options)
+        return _load(data, format, scale=scale * WEBP_RESIDUAL, **options), FLUSH
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
-        return _load_svg(svg.prepare(data).data, scale=min(scale, largest))
-    return _load(data, format, **(options if header.pages > 1 else {}))
+        return _load_svg(svg.prepare(data).data, scale=min(scale, largest)), FLUSH
+    return _load(data, format, **(options if header.pages > 1 else {})), FLUSH
 
 
 def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
@@ -236,6 +245,7 @@ def _jpeg_shrink(scale: float) -> int:
     return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
 
 
-def _upright(image: Any, orientation: int) -> Image:
-    # Turning reads the pixels in another order than the decoder gives them.
-    return cast("Image", image if orientation == 1 else image.copy_memory().autorot())
+def _upright(frame: Frame, orientation: int) -> Frame:
+    """Mirror and turn as EXIF's orientation says."""
+    mirrored = frame.mirrored() if orientation in (2, 4, 5, 7) else frame
+    return mirrored.turned({3: 2, 4: 2, 5: 3, 6: 1, 7: 1, 8: 3}.get(orientation, 0))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from safelight.operations.encoding import Encoding
+from safelight.operations.fitting import reduced_span, span
 from safelight.operations.reading import Reading
 from safelight.params import Ink, Part, Place, half_up
 
 WHITE: Ink = (255, 255, 255, 255)
+
+# On the left, the top, the right and the bottom of an image, in its px.
+Margins: TypeAlias = tuple[float, float, float, float]
+FLUSH: Margins = (0.0, 0.0, 0.0, 0.0)
 
 _Decision = TypeVar("_Decision")
 
@@ -58,6 +63,9 @@ class Materials(Protocol):
         ``align``: "low", "centre" or "high", in the direction in which the text is written.
         """
 
+    def interpolator(self) -> Any:
+        """Give libvips's bicubic way of reading between px."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -65,6 +73,7 @@ class Frame:
 
     ``width`` and ``height`` are the size that operations reckon with. The image may hold fewer
     pixels than that, when the loader has already shrunk it; ``resize`` brings the two together.
+    Its outer pixels then need not lie wholly in the picture: ``overhang`` is what sticks out.
     ``background`` is what transparency and padding show, None when nobody has said, "blur" for the
     picture itself. ``gravity`` is what stays when something must go, and where things are put.
     ``dpr`` multiplies the lengths that are asked for in px.
@@ -79,6 +88,7 @@ class Frame:
     dpr: float = 1.0
     encoding: Encoding = field(default_factory=Encoding)
     reading: Reading = field(default_factory=Reading)
+    overhang: Margins = FLUSH
     # What was decided on the first frame of an animation, for all of them.
     decisions: dict[str, Any] = field(default_factory=dict)
 
@@ -102,11 +112,48 @@ class Frame:
 
     def having(self, image: Image) -> Frame:
         """Replace the image and take its size as the nominal one."""
-        return replace(self, image=image, width=image.width, height=image.height)
+        return replace(self, image=image, width=image.width, height=image.height, overhang=FLUSH)
+
+    @property
+    def density(self) -> tuple[float, float]:
+        """How many px the image holds for each of the nominal ones, across and down."""
+        left, top, right, bottom = self.overhang
+        return (
+            (self.image.width - left - right) / self.width,
+            (self.image.height - top - bottom) / self.height,
+        )
 
     def scaled(self, width: int, height: int) -> Frame:
         """Resample to exactly ``width`` x ``height`` px, with alpha weighted."""
-        return self.having(resample(self.image, width, height))
+        return self.having(resample(self.image, width, height, self.overhang))
+
+    def cut(self, left: int, top: int, width: int, height: int) -> Frame:
+        """Cut out a box of nominal px that lies inside."""
+        across, down = self.density
+        before, above, _, _ = self.overhang
+        x, columns, before, after = span(before + left * across, width * across, self.image.width)
+        y, rows, above, below = span(above + top * down, height * down, self.image.height)
+        return replace(
+            self,
+            image=self.image.crop(x, y, columns, rows),
+            width=width,
+            height=height,
+            overhang=(before, above, after, below),
+        )
+
+    def turned(self, quarters: int) -> Frame:
+        """Turn clockwise by so many quarters."""
+        if not quarters:
+            return self
+        width, height = (self.height, self.width) if quarters % 2 else (self.width, self.height)
+        image = self.in_memory().image.rot(f"d{90 * quarters}")
+        overhang = cast("Margins", self.overhang[-quarters:] + self.overhang[:-quarters])
+        return replace(self, image=image, width=width, height=height, overhang=overhang)
+
+    def mirrored(self) -> Frame:
+        """Exchange left and right."""
+        left, top, right, bottom = self.overhang
+        return replace(self, image=self.image.fliphor(), overhang=(right, top, left, bottom))
 
     def in_memory(self) -> Frame:
         """Render what is pending, so that pixels can be read in any order."""
@@ -119,16 +166,22 @@ class Frame:
         return cast("_Decision", self.decisions[name])
 
 
-def resample(image: Image, width: int, height: int) -> Image:
-    """Scale to exactly ``width`` x ``height`` px by Lanczos.
+def resample(image: Image, width: int, height: int, overhang: Margins = FLUSH) -> Image:
+    """Scale what lies inside of the overhang to exactly ``width`` x ``height`` px by Lanczos.
 
     Transparent pixels do not bleed into opaque ones: colours are weighted by alpha.
     """
-    if (image.width, image.height) == (width, height):
+    if (image.width, image.height) == (width, height) and overhang == FLUSH:
         return image
-    alpha = image.hasalpha()
-    band_format = image.format
+    left, top, right, bottom = overhang
+    across, down = image.width - left - right, image.height - top - bottom
+    alpha, band_format = image.hasalpha(), image.format
+    x = y = 0
+    if overhang != FLUSH:
+        first, columns, x = reduced_span(left, across, width)
+        above, rows, y = reduced_span(top, down, height)
+        image = image.embed(-first, -above, columns, rows, extend="copy")
     pixels = image.premultiply() if alpha else image
-    pixels = pixels.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
-    scaled: Image = pixels.unpremultiply().cast(band_format) if alpha else pixels
-    return scaled
+    pixels = pixels.resize(width / across, vscale=height / down, kernel="lanczos3")
+    scaled: Image = pixels.unpremultiply().rint().cast(band_format) if alpha else pixels
+    return scaled if overhang == FLUSH else scaled.crop(x, y, width, height)

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from safelight.operations.canvas import backed, padded
+from safelight.operations.canvas import placed
 from safelight.operations.fitting import (
     MAX_EDGE,
-    Fitted,
     crop_box,
     fit_box,
     place,
@@ -18,6 +17,7 @@ from safelight.operations.fitting import (
 )
 from safelight.operations.frame import Frame
 from safelight.operations.registry import Stage, operation
+from safelight.operations.tilt import tilted
 from safelight.params import (
     CONTENT_AWARE,
     Angle,
@@ -67,23 +67,7 @@ def rotate(frame: Frame, *, rotate: Annotated[float, Angle()] = 0.0) -> Frame:
 
     Sides and boxes of the other operations are those of the turned picture.
     """
-    width, height = turned_size(frame.width, frame.height, rotate)
-    frame = frame.in_memory()
-    if rotate % 90 == 0:
-        return replace(frame, image=frame.image.rot(f"d{rotate:.0f}"), width=width, height=height)
-    see_through = frame.colour is None or frame.colour[3] != 255
-    image = frame.image
-    if see_through and not image.hasalpha():
-        image = image.addalpha()
-    image, ground = backed(replace(frame, image=image))
-    box = turned_size(image.width, image.height, rotate)
-    alpha, band_format = image.hasalpha(), image.format
-    image = image.premultiply() if alpha else image
-    image = image.rotate(rotate, background=ground).gravity(
-        "centre", *box, extend="background", background=ground
-    )
-    image = image.unpremultiply().cast(band_format) if alpha else image
-    return replace(frame, image=image, width=width, height=height)
+    return tilted(frame, rotate) if rotate % 90 else frame.turned(round(rotate / 90))
 
 
 @operation(Stage.ORIENT, cost=0.1, example="flip=horizontal")
@@ -99,12 +83,11 @@ def flip(
     ] = "",
 ) -> Frame:
     """Mirror the picture: left to right, top to bottom, or both."""
-    image = frame.in_memory().image
-    if flip in ("horizontal", "both"):
-        image = image.fliphor()
-    if flip in ("vertical", "both"):
-        image = image.flipver()
-    return replace(frame, image=image)
+    if flip == "horizontal":
+        return frame.mirrored()
+    # Upside down is half a turn, and mirrored once more.
+    turned = frame.turned(2) if flip else frame
+    return turned.mirrored() if flip == "vertical" else turned
 
 
 def _cropped(
@@ -125,7 +108,7 @@ def crop(
         return frame
     if len(crop) == 2:
         return _cut(frame, crop_box(frame.width, frame.height, crop)[2:], name="crop")
-    return _cut_out(frame, crop_box(frame.width, frame.height, crop))
+    return frame.cut(*crop_box(frame.width, frame.height, crop))
 
 
 def _shaped(width: int, height: int, *, aspect: tuple[int, int] = (1, 1)) -> list[tuple[int, int]]:
@@ -184,18 +167,12 @@ def resize(
         frame.width, frame.height, w=w, h=h, fit=fit, enlarge=enlarge, dpr=dpr, zoom=zoom,
         min_w=min_w, min_h=min_h, max_w=max_w, max_h=max_h,
     )  # fmt: skip
-    return _fitted(replace(frame.scaled(*fitted.scaled), dpr=dpr), fitted, fit)
-
-
-def _fitted(frame: Frame, fitted: Fitted, fit: str) -> Frame:
+    scaled = replace(frame.scaled(*fitted.scaled), dpr=dpr)
     if fitted.box == fitted.scaled:
-        return frame
+        return scaled
     if fit == "contain":
-        # A focal point says what to keep, and all of it is kept.
-        gravity = "center" if len(frame.gravity) == 2 else frame.gravity
-        left, top = place(*fitted.box, frame.width, frame.height, gravity, frame.dpr)
-        return padded(frame, left, top, *fitted.box)
-    return _cut(frame, fitted.box, name="resize")
+        return placed(scaled, *fitted.box)
+    return _cut(scaled, fitted.box, name="resize")
 
 
 def _cut(frame: Frame, box: tuple[int, int], *, name: str) -> Frame:
@@ -206,30 +183,17 @@ def _cut(frame: Frame, box: tuple[int, int], *, name: str) -> Frame:
         left, top = frame.once(f"cut for {name}", lambda: _most_interesting(frame, box))
     else:
         left, top = place(frame.width, frame.height, width, height, frame.gravity, frame.dpr)
-    return _cut_out(frame, (left, top, width, height))
+    return frame.cut(left, top, width, height)
 
 
 def _most_interesting(frame: Frame, box: tuple[int, int]) -> tuple[int, int]:
     """Find the left and top of the box that libvips finds most interesting, in nominal px."""
-    across, down = frame.image.width / frame.width, frame.image.height / frame.height
+    across, down = frame.density
     found = frame.image.smartcrop(
         max(1, min(half_up(box[0] * across), frame.image.width)),
         max(1, min(half_up(box[1] * down), frame.image.height)),
         interesting=_INTERESTING[str(frame.gravity)],
     )
-    return half_up(-found.xoffset / across), half_up(-found.yoffset / down)
-
-
-def _cut_out(frame: Frame, box: tuple[int, int, int, int]) -> Frame:
-    """Cut a box out of nominal px, from an image that may hold fewer."""
-    left, top, width, height = box
-    across, down = frame.image.width / frame.width, frame.image.height / frame.height
-    x = min(half_up(left * across), frame.image.width - 1)
-    y = min(half_up(top * down), frame.image.height - 1)
-    image = frame.image.crop(
-        x,
-        y,
-        max(1, min(half_up(width * across), frame.image.width - x)),
-        max(1, min(half_up(height * down), frame.image.height - y)),
-    )
-    return replace(frame, image=image, width=width, height=height)
+    left = half_up((-found.xoffset - frame.overhang[0]) / across)
+    top = half_up((-found.yoffset - frame.overhang[1]) / down)
+    return max(0, min(left, frame.width - box[0])), max(0, min(top, frame.height - box[1]))

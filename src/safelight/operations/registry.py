@@ -46,6 +46,7 @@ class Parameter:
 
 
 # (width, height, **arguments) -> the sizes after each step of an operation, the last is its result.
+# The arguments are those that it names, whosever they are, or the operation's own.
 Sizes: TypeAlias = Callable[..., list[tuple[int, int]]]
 Idle: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
 
@@ -56,7 +57,8 @@ class Operation:
 
     ``cost`` is its work per output pixel, relative to a Lanczos resize; ``full`` says that it needs
     the source's own pixels, so that a loader may not shrink them. ``doc`` is one line, ``example``
-    a transform that shows it. ``sizes`` reckons the sizes in px through which a picture goes.
+    a transform that shows it. ``sizes`` reckons the sizes in px through which a picture goes, by
+    the arguments named in ``sized_by``.
     ``idle`` names the parameters without effect beside the arguments that are set.
     """
 
@@ -69,6 +71,7 @@ class Operation:
     doc: str
     example: str
     sizes: Sizes | None
+    sized_by: tuple[str, ...]
     idle: Idle
 
 
@@ -112,6 +115,7 @@ def operation(
             raise TypeError(f"operation {name}: the name or {sorted(taken)} is taken")
         OPERATIONS[name] = Operation(
             name, stage, function, parameters, cost, full, doc, example, sizes,
+            (sizes and _named(sizes)) or names,
             idle or partial(_unless_needed, needs, names),
         )  # fmt: skip
         PARAMETERS.update({parameter.name: parameter for parameter in parameters})
@@ -124,6 +128,11 @@ def _unless_needed(
     needs: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Any]
 ) -> Iterable[str]:
     return () if not needs or any(need in given for need in needs) else names
+
+
+def _named(law: Sizes) -> tuple[str, ...]:
+    arguments = inspect.signature(law).parameters.values()
+    return tuple(a.name for a in arguments if a.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
 def _kind(hint: Any) -> Kind:

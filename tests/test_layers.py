@@ -20,8 +20,8 @@ LAYERS = {
     for level, names in enumerate(
         (
             "errors tiff formats params observe",
-            "operations transform picture plan limits icc metadata gainmap signing negotiate svg"
-            " dialects explain openapi placeholders",
+            "operations transform picture plan limits icc cicp metadata gainmap signing negotiate"
+            " svg dialects explain openapi placeholders",
             "engine storage fetch",
             "workers variants events",
             "service pipelines backfill",

@@ -19,12 +19,17 @@ def embedded(image: pyvips.Image) -> bytes | None:
     return cast("bytes", image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None
 
 
-def converted(image: pyvips.Image, *, profile: str = "srgb", depth: int = 8) -> Image:
+def converted(
+    image: pyvips.Image, *, profile: str = "srgb", depth: int = 8, declared: str | None = None
+) -> Image:
     """Bring a picture to sRGB, or to Display P3 where the source goes beyond sRGB; grey stays grey.
 
     ``profile``: "srgb" or "p3". ``depth``: above 8 the values have 16 bits, if the source's have
-    more than 8. The result carries a profile exactly when its values are not sRGB or grey.
+    more than 8. ``declared``: the space that the file names where it has no profile. The result
+    carries a profile exactly when its values are not sRGB or grey.
     """
+    if declared == "p3" and image.bands > 2 and embedded(image) is None:
+        image = _labelled(image, wide=True)
     deep = depth > 8 and (image.format == "ushort" or image.interpretation in _FINE)
     grey = image.interpretation in ("b-w", "grey16") or image.bands < 3
     plain, rich = ("b-w", "grey16") if grey else ("srgb", "rgb16")

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pyvips
 
-from safelight import formats, svg
+from safelight import cicp, formats, svg
 from safelight.engine.circles import check_exif
 from safelight.engine.colour import converted, embedded
 from safelight.engine.decoders import DECODERS, WRAPPERS
@@ -178,7 +178,12 @@ def decode(
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
         sized = planned.direct
         small = resample(page, *_as_stored(header, planned), overhang) if sized else page
-        coloured = converted(small, profile=reading.profile, depth=reading.depth)
+        coloured = converted(
+            small,
+            profile=reading.profile,
+            depth=reading.depth,
+            declared=cicp.space(data, header.format),
+        )
         noted = chosen(coloured, reading.metadata, tiff=data if header.format == "tiff" else b"")
         frame = Frame(
             noted, header.width, header.height, materials, reading=reading, decisions=decisions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.support.pictures import (
     run,
 )
 from tests.support.profiles import SRGB, by_profile
+from tests.test_cicp import avif, png
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -199,6 +201,19 @@ def test_srgb_carries_no_profile_whatever_the_source_had(
 ) -> None:
     for path in (photos / "mountains-p3.jpg", data / "photos" / "cmyk.jpg"):
         assert leftovers(run(path.read_bytes(), f"w=60,format={format}").data) == []
+
+
+@pytest.mark.parametrize("build", [png, avif])
+def test_display_p3_by_number_is_display_p3(p3: bytes, build: Callable[..., bytes]) -> None:
+    file = build(12, 13)
+    stored = opened(file).convert("RGB")
+    made = picture_of(file, "format=png").convert("RGB")
+    assert colour_difference(made, by_profile(stored, p3)) < 1
+    assert colour_difference(made, stored) > 2
+    wide = run(file, "profile=p3,format=png").data
+    assert icc.space(profile_of(wide) or b"") == "p3"
+    assert mean_difference(opened(wide).convert("RGB"), stored) < 1
+    assert mean_difference(picture_of(build(1, 13), "format=png").convert("RGB"), stored) < 1
 
 
 def test_display_p3_that_stays_display_p3_keeps_its_very_numbers(p3: bytes) -> None:

@@ -32,6 +32,7 @@ _SHOWN_BY = {
     "page": "web/mountains-pan.gif",
     "profile": "mountains-p3.jpg",
     "redact": "friends.jpg",
+    "trim": "web/friends-cutout.png",
 }
 _SIZED_BY = ("w", "h", "max_w", "max_h")
 

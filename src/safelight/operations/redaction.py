@@ -48,15 +48,13 @@ def _in_image(frame: Frame, box: tuple[Part, ...]) -> tuple[int, int, int, int] 
 
     Whatever pixel has something of the box in it belongs to it.
     """
-    image = frame.image
     left, top, width, height = in_px(box, (frame.width, frame.height) * 2)
-    across, down = image.width / frame.width, image.height / frame.height
-    # A loader that shrinks may mix a pixel with its neighbours.
-    spill = 0 if across == down == 1 else 1
-    x0 = max(0, math.floor(left * across) - spill)
-    y0 = max(0, math.floor(top * down) - spill)
-    x1 = min(image.width, math.ceil((left + width) * across) + spill)
-    y1 = min(image.height, math.ceil((top + height) * down) + spill)
+    across, down = frame.density
+    beside, above = frame.overhang[:2]
+    x0 = max(0, math.floor(beside + left * across))
+    y0 = max(0, math.floor(above + top * down))
+    x1 = min(frame.image.width, math.ceil(beside + (left + width) * across))
+    y1 = min(frame.image.height, math.ceil(above + (top + height) * down))
     return (x0, y0, x1 - x0, y1 - y0) if x0 < x1 and y0 < y1 else None
 
 

@@ -227,3 +227,11 @@ def test_the_first_frame_is_redacted_like_the_others() -> None:
 )
 def test_words_of_redacting(said: str, canonical: str) -> None:
     assert parse(said).canonical == canonical
+
+
+def test_the_edges_of_a_picture_that_stick_out_are_not_counted() -> None:
+    """A loader may give a pixel that lies only half in the picture."""
+    small = replace(framed(flat(11, 11, (9, 9, 9)), (100, 100)), overhang=(0.5, 0.5, 0.5, 0.5))
+    covered = redacted(small, (20, 0, 20, 10), mode=(0, 0, 0, 255))[..., 0] == 0
+    # From 0.5 + 2 to 0.5 + 4 across, from 0.5 to 1.5 down.
+    assert (covered == inside(11, 11, (2, 0, 3, 2))).all()

@@ -125,6 +125,7 @@ def test_all_keeps_what_describes_the_picture(kind: str, output: str, policy: st
     assert {tag: taken[tag] for tag in TAKEN} == TAKEN
     # The picture has been turned and made smaller, and the tags know.
     assert exif[0x0112] == 1
+    assert (exif[0x011A], exif[0x011B], exif[0x0128]) == (72, 72, 2)
     assert (taken[0xA002], taken[0xA003]) == (60, 90)
     place = PLACE if policy == "all-with-gps" else {}
     assert {tag: exif.get_ifd(POSITION)[tag] for tag in place} == place
@@ -173,6 +174,17 @@ def test_a_picture_that_says_nothing_still_says_nothing(output: str) -> None:
     file = encoded(lopsided(), "PNG")
     made = run(file, f"metadata=all-with-gps,w=60,format={output}").data
     assert made == run(file, f"w=60,format={output}").data
+
+
+def test_an_animation_says_it_once() -> None:
+    frames = [lopsided().rotate(angle) for angle in (0, 90, 180)]
+    exif = exif_block(orientation=0)
+    file = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], exif=exif, xmp=XMP)
+    made = run(file, "metadata=copyright,w=60").data
+    assert opened(made).n_frames == 3  # type: ignore[attr-defined]
+    assert [kind for kind, _ in riff_chunks(made)].count(b"EXIF") == 1
+    assert exif_of(made)[ARTIST] == as_latin_1("Zoë")
+    assert set(properties(xmp_of(made))) == XMP_COPYRIGHT
 
 
 def test_a_gif_keeps_nothing() -> None:

@@ -20,6 +20,8 @@ _CHOSEN = {_EXIF: "safelight-exif", _XMP: "safelight-xmp", _IPTC: "safelight-ipt
 _KEEP = {_EXIF: ForeignKeep.EXIF, _XMP: ForeignKeep.XMP, _IPTC: ForeignKeep.IPTC}
 _FOREIGN = ("exif-", _XMP, _IPTC, "ipct-data", "photoshop-data", "jpeg-thumbnail-data",
             "png-comment-", "image-description", "magick")  # fmt: skip
+# In px a millimetre: 72 to the inch stand for an unknown resolution (CIPA DC-008 §4.6).
+_UNKNOWN = 72 / 25.4
 # What each container can hold and libvips can write: of the IPTC in a TIFF it writes a quarter.
 _HOLDS = {
     "jpeg": {_EXIF, _XMP, _IPTC, _PROFILE},
@@ -67,6 +69,8 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
         if blocks[field]:
             image.set_type(pyvips.GValue.blob_type, field, blocks[field])
             keep |= _KEEP[field]
+    if keep & ForeignKeep.EXIF:
+        image = image.copy(xres=_UNKNOWN, yres=_UNKNOWN)
     return image, keep
 
 

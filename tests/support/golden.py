@@ -57,6 +57,27 @@ PICTURES: dict[str, tuple[str, str]] = {
     "first-frame": ("tests/data/photos/anim-graphic.gif", "w=120"),
     "blobs-svg": ("tests/data/photos/blobs.svg", "w=120"),
     "check-svg-large": ("tests/data/photos/check.svg", "w=200"),
+    "text-leftwards": (
+        "examples/photos/forest.jpg",
+        "150x100,text=%D7%A9%D7%9C%D7%95%D7%9D%0A%3Cb%3E%26%3C%2Fb%3E,text_size=0.2,text_outline=800",
+    ),
+    "watermark-tiled": (
+        "examples/photos/sunset.jpg",
+        "150x90,watermark=marks%2Flogo.svg,watermark_tile,watermark_scale=0.15,"
+        "watermark_opacity=0.6,watermark_padding=0.1,watermark_blend=soft-light",
+    ),
+    "gradient-corner": (
+        "examples/photos/mountains.jpg",
+        "140x90,gradient=8000ff,gradient_side=northwest,gradient_to=1,gradient_length=0.9",
+    ),
+    "text-on-gradient-cut-round": (
+        "tests/data/photos/photo-16bit.png",
+        "130x90,gradient,text=A%20caption,text_position=south,text_size=0.12,round=max",
+    ),
+    "redacted-twice": (
+        "examples/photos/friends.jpg",
+        "w=100,redact=0.28:0.22:0.25:0.18;0.45:0.42:0.3:0.2,redact_mode=pixelate",
+    ),
 }
 # What every operation is tried on.
 SOURCES = {

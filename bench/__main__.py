@@ -1,4 +1,4 @@
-"""Measure, and print what was reached: ``python -m bench [engine|serve|memory|all]``."""
+"""Measure, and print what was reached: ``python -m bench [engine|operations|serve|memory|all]``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import engine, memory, report, serve
+from bench import engine, memory, operations, report, serve
 
 _SECTIONS: dict[str, tuple[str, Callable[..., list[report.Row]]]] = {
     "engine": ("Engine", engine.measure),
+    "operations": ("Operations", operations.measure),
     "serve": ("Server", serve.measure),
     "memory": ("Memory", memory.measure),
 }

@@ -19,7 +19,7 @@ from safelight.transform import parse
 
 WIDTH = 800
 # What the engine writes on request; `_check_equal` fails when it writes something else.
-_SETTINGS = {"Q": 80, "optimize_coding": True, "interlace": True, "quant_table": 3, "keep": "none"}
+SETTINGS = {"Q": 80, "optimize_coding": True, "interlace": True, "quant_table": 3, "keep": "none"}
 # Height does not bound: only the width is asked for.
 _ANY_HEIGHT = 1_000_000
 _PILLOW = "Pillow resize"
@@ -49,7 +49,7 @@ def _thumbnail(data: bytes) -> bytes:
     image = pyvips.Image.thumbnail_buffer(
         data, WIDTH, height=_ANY_HEIGHT, option_string="fail_on=error"
     )
-    return cast("bytes", image.jpegsave_buffer(**_SETTINGS))
+    return cast("bytes", image.jpegsave_buffer(**SETTINGS))
 
 
 def _floor(data: bytes) -> bytes:
@@ -74,7 +74,7 @@ def measure(*, quick: bool) -> list[Row]:
     for photo, path in EIGHT.items():
         data = path.read_bytes()
         _check_equal(photo, data)
-        spent = _cpu_ms({"ours": _ours, **_OTHERS}, data, repetitions)
+        spent = cpu_ms({"ours": _ours, **_OTHERS}, data, repetitions)
         for name in _OTHERS:
             ratio = spent["ours"] / spent[name]
             ratios[name].append(ratio)
@@ -92,7 +92,7 @@ def _row(what: str, figure: str, ratio: float, bound: float | None) -> Row:
     return Row(what, figure, ratio) if bound is None else ratio_at_most(what, figure, ratio, bound)
 
 
-def _cpu_ms(contenders: dict[str, Contender], data: bytes, repetitions: int) -> dict[str, float]:
+def cpu_ms(contenders: dict[str, Contender], data: bytes, repetitions: int) -> dict[str, float]:
     """Run contenders in turn; returns each one's least CPU time of all threads, in ms."""
     best = dict.fromkeys(contenders, math.inf)
     for _ in range(repetitions):

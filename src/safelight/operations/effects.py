@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from safelight.operations.frame import Frame
 from safelight.operations.pixelwise import rounded, with_alpha_of
 from safelight.operations.registry import Stage, operation
-from safelight.operations.smoothing import gaussian, guided, opaque
+from safelight.operations.smoothing import gaussian, guided, median_of_nine, opaque
 from safelight.params import Float, Int
 
 # libvips takes no more, and a larger square takes too long.
@@ -39,8 +39,8 @@ def median(frame: Frame, *, median: Annotated[int, Int(1, 15, unit="px", bare="3
     """Give each pixel the median of a square around it, which takes away specks."""
     image = frame.in_memory().image
     size = min(max(frame.px(median), 1), _LARGEST_SQUARE, image.width, image.height)
-    middle = with_alpha_of(image, opaque(image, reach=size)).median(size)
-    return replace(frame, image=middle)
+    solid = with_alpha_of(image, opaque(image, reach=size))
+    return replace(frame, image=median_of_nine(solid) if size == 3 else solid.median(size))
 
 
 @operation(Stage.EFFECT, cost=1.0, example="w=400,blur=4")
@@ -88,9 +88,10 @@ def sharpen(
         return frame
     image = frame.in_memory().image
     sigma = min(sharpen * frame.dpr, _WIDEST_SHARPENING)
-    return replace(
-        frame, image=with_alpha_of(image, opaque(image, reach=3 * sigma).sharpen(sigma=sigma))
-    )
+    # In memory, or libvips would convert each pixel twice.
+    solid = opaque(image, reach=3 * sigma).colourspace("labs").copy_memory()
+    sharp = solid.sharpen(sigma=sigma).colourspace(image.interpretation)
+    return replace(frame, image=with_alpha_of(image, sharp))
 
 
 @operation(Stage.EFFECT, cost=0.5, example="w=400,pixelate=16")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, TypeAlias
 
 from safelight.operations.frame import Frame, Image
@@ -36,81 +37,83 @@ def equalised(frame: Frame, slope: float, tiles: int) -> Frame:
     """
     image: Any = frame.image
     tones: Any = tone(frame)
-    grid = _Grid.over(image.width, image.height, tiles)
-    table = frame.once("clahe", lambda: _table(frame, grid, slope))
+    longer = max(image.width, image.height)
+    across, down = (
+        _Side(length, math.ceil(tiles * length / longer)) for length in (image.width, image.height)
+    )
+    table = frame.once("clahe", lambda: _table(frame, across, down, slope))
     levels = tones * ((_LEVELS - 1) / frame.peak)
-    column, share, row = grid.places(image)
-    both = table.mapim((levels + column * _LEVELS).bandjoin(row).cast("float"))
+    places = across.places()
+    curve = _in_rows(image, [math.floor(place) * _LEVELS for place in places])
+    share = _in_rows(image, [place % 1 for place in places])
+    both = table.mapim((levels + curve).bandjoin(_in_columns(image, down.places())))
     left, right = both.extract_band(0), both.extract_band(1)
     change = (left + (right - left) * share - levels) * (frame.peak / (_LEVELS - 1))
-    changed = rounded(colours(image) + change, image.format)
-    return replace(
-        frame,
-        image=with_alpha_of(image, changed).copy(interpretation=image.interpretation),
-    )
+    changed = with_alpha_of(image, rounded(colours(image) + change, image.format))
+    return replace(frame, image=changed.copy(interpretation=image.interpretation))
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
-    """Square tiles of ``side`` px over a picture; those at the end may reach beyond it."""
+class _Side:
+    """A side of a picture, ``length`` px long, in so many equal tiles."""
 
-    side: int
-    across: int
-    down: int
+    length: int
+    tiles: int
 
-    @classmethod
-    def over(cls, width: int, height: int, tiles: int) -> _Grid:
-        side = math.ceil(max(width, height) / tiles)
-        return cls(side, math.ceil(width / side), math.ceil(height / side))
+    def numbers(self) -> list[int]:
+        """Tell for each pixel in which tile it is."""
+        return [pixel * self.tiles // self.length for pixel in range(self.length)]
 
-    def places(self, image: Image) -> tuple[Any, Any, Any]:
-        """Tell for each pixel the tile whose centre is left of it, how far it is, and its row."""
-        across = [self._place(x, self.across) for x in range(image.width)]
-        columns = array("f", [float(math.floor(place)) for place in across])
-        shares = array("f", [place % 1 for place in across])
-        rows = array("f", [self._place(y, self.down) for y in range(image.height)])
-        width, height = image.width, image.height
-        return (
-            image.new_from_memory(columns.tobytes(), width, 1, 1, "float").zoom(1, height),
-            image.new_from_memory(shares.tobytes(), width, 1, 1, "float").zoom(1, height),
-            image.new_from_memory(rows.tobytes(), 1, height, 1, "float").zoom(width, 1),
-        )
+    def places(self) -> list[float]:
+        """Tell for each pixel where it is between the centres of tiles, 0 for the first of them.
 
-    def _place(self, pixel: int, tiles: int) -> float:
-        """Count in tiles from the centre of the first; what is outside counts as on the edge."""
-        return min(max((pixel + 0.5) / self.side - 0.5, 0.0), tiles - 1.0)
+        What lies outside of them counts as on the first or last.
+        """
+        scale = self.tiles / self.length
+        places = ((pixel + 0.5) * scale - 0.5 for pixel in range(self.length))
+        return [min(max(place, 0.0), self.tiles - 1.0) for place in places]
 
 
-def _table(frame: Frame, grid: _Grid, slope: float) -> Image:
-    """Make the curves of all tiles: a line for each row of tiles, a level beside the other.
+def _in_rows(image: Image, values: Sequence[float]) -> Any:
+    """Make a picture of the same size with these values in each row."""
+    row = image.new_from_memory(array("f", values).tobytes(), image.width, 1, 1, "float")
+    return row.zoom(1, image.height)
+
+
+def _in_columns(image: Image, values: Sequence[float]) -> Any:
+    """Make a picture of the same size with these values in each column."""
+    column = image.new_from_memory(array("f", values).tobytes(), 1, image.height, 1, "float")
+    return column.zoom(image.width, 1)
+
+
+def _table(frame: Frame, across: _Side, down: _Side, slope: float) -> Image:
+    """Make the curves of all tiles: a line for each row of tiles, one curve beside the other.
 
     The second band is that of the next tile in the row.
     """
-    size = grid.across * grid.side, grid.down * grid.side
-    tones = tone(frame)
-    tones = tones.cast("uchar", shift=frame.peak > 255).embed(0, 0, *size, extend="mirror")
-    alpha = _alpha(frame)
-    if alpha is not None:
-        alpha = alpha.embed(0, 0, *size, extend="mirror")
-    cells = array("f")
-    for y in range(grid.down):
-        curves = []
-        for x in range(grid.across):
-            box = (x * grid.side, y * grid.side, grid.side, grid.side)
-            counts = _counts(tones.crop(*box), None if alpha is None else alpha.crop(*box))
-            curves.append(_curve(counts, slope))
-        for curve, following in zip(curves, [*curves[1:], curves[-1]], strict=True):
-            for pair in zip(curve, following, strict=True):
-                cells.extend(pair)
-    table: Image = frame.image.new_from_memory(
-        cells.tobytes(), grid.across * _LEVELS, grid.down, 2, "float"
+    image = frame.image
+    levels = tone(frame).cast("uchar", shift=frame.peak > 255)
+    rows = _in_columns(image, [number * across.tiles for number in down.numbers()])
+    tiles = _in_rows(image, across.numbers()) + rows
+    # One histogram for all: of levels that count on from tile to tile.
+    counts = _counts((tiles * _LEVELS + levels).cast("ushort"), _alpha(frame))
+    size = across.tiles * down.tiles * _LEVELS
+    counts += [0.0] * (size - len(counts))
+    curves = [_curve(counts[start : start + _LEVELS], slope) for start in range(0, size, _LEVELS)]
+    following = [
+        curves[number if (number + 1) % across.tiles == 0 else number + 1]
+        for number in range(len(curves))
+    ]
+    pairs = zip(chain.from_iterable(curves), chain.from_iterable(following), strict=True)
+    cells = array("f", chain.from_iterable(pairs))
+    table: Image = image.new_from_memory(
+        cells.tobytes(), across.tiles * _LEVELS, down.tiles, 2, "float"
     )
     return table
 
 
 def _curve(counts: Counts, slope: float) -> list[float]:
     """Equalise a histogram: a level for each of 256; black and white stay."""
-    counts = counts + [0.0] * (_LEVELS - len(counts))
     limit = slope * sum(counts) / _LEVELS
     most, spread = _levelled(counts, limit)
     sums = list(accumulate(min(count, most) + spread for count in counts))

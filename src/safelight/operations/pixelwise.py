@@ -24,21 +24,20 @@ Stop: TypeAlias = tuple[float, tuple[float, float, float, float]]
 # How bright red, green and blue are: Rec. ITU-R BT.709, as in CSS's grayscale().
 LUMA = (0.2126, 0.7152, 0.0722)
 _PROFILE = "icc-profile-data"
-_FINE = 65_535
 
 
 def curved(frame: Frame, *curves: Curve) -> Frame:
     """Put the colours through curves: one for all, or one each for red, green and blue."""
     if len(curves) > 1:
         frame = coloured(frame)
-    image = frame.image
-    columns = list(curves) if len(curves) > 1 else list(curves) * (image.bands - image.hasalpha())
-    if image.hasalpha():
-        columns.append(lambda value: value)
-    peak = int(frame.peak)
+    image, peak = frame.image, int(frame.peak)
     ramp = image.new_from_memory(_ramp(peak), peak + 1, 1, 1, "ushort") / peak
-    table = [rounded(curve(ramp) * peak, image.format) for curve in columns]
-    return _having(frame, image.maplut(table[0].bandjoin(table[1:])))
+    columns = [rounded(curve(ramp) * peak, image.format) for curve in curves]
+    if image.hasalpha():
+        if len(columns) == 1:
+            columns *= image.bands - 1
+        columns.append(rounded(ramp * peak, image.format))
+    return _having(frame, image.maplut(columns[0].bandjoin(columns[1:])))
 
 
 def mixed(frame: Frame, matrix: Matrix) -> Frame:
@@ -58,10 +57,11 @@ def inked(frame: Frame, stops: Sequence[Stop], weights: Sequence[float] = LUMA) 
     """
     peak = frame.peak
     # Finer than 8 bits, for where an ink changes fast.
-    points = {round(tone * _FINE): [part * peak for part in ink] for tone, ink in stops}
+    fine = min(16 * peak, 65_535.0)
+    points = {round(value * fine): [part * peak for part in ink] for value, ink in stops}
     rows = [[level, *points[level]] for level in sorted(points)]
     table = rounded(frame.image.new_from_array(rows).buildlut(), frame.image.format)
-    painted: Any = rounded(_tones(frame, weights) * (_FINE / peak), "ushort").maplut(table)
+    painted: Any = rounded(_tones(frame, weights, fine / peak), "ushort").maplut(table)
     if any(len(set(ink[:3])) > 1 for _, ink in stops):
         frame = coloured(frame)
     under: Any = colours(frame.image)
@@ -94,14 +94,17 @@ def coloured(frame: Frame) -> Frame:
 
 def tone(frame: Frame) -> Image:
     """Give the tones of a picture as one band, without alpha."""
-    return rounded(_tones(frame, LUMA), frame.image.format)
+    if frame.image.bands < 3:
+        return colours(frame.image)
+    return rounded(_tones(frame, LUMA, 1.0), frame.image.format)
 
 
-def _tones(frame: Frame, weights: Sequence[float]) -> Any:
+def _tones(frame: Frame, weights: Sequence[float], scale: float) -> Any:
     image = frame.image
     if image.bands < 3:
-        return colours(image)
-    return image.recomb([[*weights, *([0.0] if image.hasalpha() else [])]])
+        return image.extract_band(0) * scale
+    row = [weight * scale for weight in weights]
+    return image.recomb([[*row, 0.0] if image.hasalpha() else row])
 
 
 def parts(frame: Frame, colour: Ink) -> tuple[float, float, float, float]:

@@ -13,6 +13,8 @@ from safelight.operations.pixelwise import colours, rounded
 # weight may be for libvips to reckon with it exactly in its fastest way, 8 bits at a time.
 _FINE_SIGMA = 8.0
 _MOST_WEIGHT = 63
+# What rounding quarters to whole values, halves up, adds on the average when it is done twice.
+_HALVES_UP = 0.25
 
 
 def gaussian(image: Image, sigma: float) -> Image:
@@ -52,27 +54,51 @@ def guided(image: Image, levels: float) -> Image:
     found at half the size, in squares of 5 px (He and Sun, "Fast guided filter",
     arXiv:1505.00996, 2015). ``image`` has no alpha.
     """
+    peak = 65_535 if image.format == "ushort" else 255
     width, height = image.width, image.height
     across, down = width + width % 2, height + height % 2
     small = image.embed(0, 0, across, down, extend="copy").cast("float").shrink(2, 2).copy_memory()
-    mean: Any = _boxed(small)
+    mean = _boxed(small)
     variance = (_boxed(small * small) - mean * mean).abs()
-    noise = (levels * (257 if image.format == "ushort" else 1)) ** 2
-    kept = (variance / (variance + noise)).copy_memory()
+    kept = (variance / (variance + (levels * peak / 255) ** 2)).copy_memory()
     factor, added = (
-        _doubled(_boxed(part)).crop(0, 0, width, height) for part in (kept, mean - mean * kept)
+        _doubled(rounded(_boxed(part), image.format)).crop(0, 0, width, height)
+        for part in (kept * peak, mean - mean * kept - _HALVES_UP)
     )
-    return rounded(image * factor + added, image.format)
+    return rounded(image * factor / peak + added, image.format)
 
 
-def _boxed(image: Image) -> Image:
+def median_of_nine(image: Image) -> Image:
+    """Take the median of the square of 3 px around each pixel.
+
+    By least and greatest of pairs, sixteen times as fast as libvips's own: the median is that of
+    the greatest of the columns' least, the median of their medians and the least of their greatest
+    (Smith, "Implementing median filters in XC4000E FPGAs", Xcell 23, 1996).
+    """
+    width, height = image.width, image.height
+    wide = image.embed(1, 1, width + 2, height + 2, extend="copy")
+    columns = _in_order(*(wide.crop(0, y, width + 2, height) for y in range(3)))
+    low, middle, high = (
+        _in_order(*(column.crop(x, 0, width, height) for x in range(3))) for column in columns
+    )
+    return _in_order(low[2], middle[1], high[0])[1]
+
+
+def _in_order(one: Image, two: Image, three: Image) -> tuple[Image, Image, Image]:
+    """Sort three pictures pixel by pixel and band by band."""
+    one, two = one.minpair(two), one.maxpair(two)
+    two, three = two.minpair(three), two.maxpair(three)
+    return one.minpair(two), one.maxpair(two), three
+
+
+def _boxed(image: Image) -> Any:
     """Take the mean of the square of 5 px around each pixel."""
     return _by_both_sides(image, [1] * 5, precision="float")
 
 
 def _doubled(image: Image) -> Image:
     """Enlarge to twice the size; new pixels lie evenly between old ones."""
-    return _by_both_sides(image.zoom(2, 2), [1, 2, 1], precision="float")
+    return _by_both_sides(image.zoom(2, 2), [1, 2, 1], precision="integer")
 
 
 def _blurred(image: Image, sigma: float) -> Image:

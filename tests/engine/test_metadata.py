@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -12,6 +13,7 @@ import pyvips
 from PIL import Image, IptcImagePlugin
 
 from safelight.engine.metadata import chosen, written
+from safelight.errors import SafelightError
 from tests.support.containers import iso_boxes, jpeg_segments, leftovers, png_chunks, riff_chunks
 from tests.support.notes import (
     ABOUT,
@@ -280,3 +282,15 @@ def test_hostile_metadata_does_no_harm_and_is_not_passed_on(file: bytes, policy:
         plain = run(file, f"w=60,format={output}").data
         assert opened(made).size == opened(plain).size
         assert len(made) - len(plain) < 70_000
+
+
+@pytest.mark.parametrize("output", ["png", "jpeg", "avif"])
+def test_all_that_can_be_asked_of_a_source_is_safe_with_any_file(data: Path, output: str) -> None:
+    answered = 0
+    for path in sorted((data / "robustness").glob("*/*")):
+        asked = f"metadata=all-with-gps,profile=p3,depth=16,hdr=keep,w=32,format={output}"
+        with contextlib.suppress(SafelightError):
+            made = run(path.read_bytes(), asked)
+            assert opened(made.data).size == (made.width, made.height)
+            answered += 1
+    assert answered > 70

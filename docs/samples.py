@@ -24,15 +24,22 @@ _USUAL = "sunset.jpg"
 _SHOWN_BY = {
     "aspect": "dragonfly.jpg",
     "bg": "friends.jpg",
+    "clahe": "forest.jpg",
     "crop": "dragonfly.jpg",
+    "denoise": "forest.jpg",
     "frames": "web/mountains-pan.gif",
     "gravity": "mountains.jpg",
     "hdr": "mountains.jpg",
+    "hue": "dragonfly.jpg",
+    "median": "forest.jpg",
     "orient": "mountains-p3.jpg",
     "page": "web/mountains-pan.gif",
     "profile": "mountains-p3.jpg",
     "redact": "friends.jpg",
+    "saturation": "dragonfly.jpg",
+    "sharpen": "forest.jpg",
     "trim": "web/friends-cutout.png",
+    "unsharp": "forest.jpg",
 }
 _SIZED_BY = ("w", "h", "max_w", "max_h")
 

@@ -23,7 +23,7 @@ from safelight.errors import TransformInvalid
 FOLDER = ROOT / "build" / "sheet"
 SOURCES = ("web/friends-cutout.png", "web/mountains-pan.gif")
 _WIDE, _HIGH, _LABEL, _GAP = 176, 132, 18, 10
-_COLUMNS = 2
+_COLUMNS = 3
 _PAPER, _INK = (250, 250, 248), (40, 44, 52)
 
 

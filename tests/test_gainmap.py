@@ -156,6 +156,22 @@ def test_the_binary_form_is_read_with_a_denominator_for_each_number() -> None:
     assert (found.least, found.most, found.own_space) == (0, 1.5, False)
 
 
+def test_the_binary_form_is_read_with_one_denominator_for_all() -> None:
+    found = find(with_meaning(as_iso(64 | 8, 4, 0, 6, -2, 6, 5, 1, 2), marker=0xE2))
+    assert found is not None
+    assert found.channels == (Channel(-0.5, 1.5, 1.25, 0.25, 0.5),)
+    assert (found.least, found.most, found.own_space) == (0, 1.5, True)
+
+
+def test_the_binary_form_is_written_as_the_standard_has_it() -> None:
+    (told_iso,) = told(pictures(attach(PLAIN, ONE))[1], ISO)
+    assert len(told_iso) == len(ISO) + 5 + 8 * (2 + 5)
+    assert told_iso[len(ISO) : len(ISO) + 5] == b"\0\0\0\0\x40"
+    (told_iso,) = told(pictures(attach(PLAIN, THREE))[1], ISO)
+    assert len(told_iso) == len(ISO) + 5 + 8 * (2 + 15)
+    assert told_iso[len(ISO) : len(ISO) + 5] == b"\0\0\0\0\x80"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,7 +2,7 @@
 
 A gain map is a small second picture that says how much brighter each part is on a display that can
 show it. Container and XMP: Ultra HDR Image Format 1.1 (Android); the binary form of the same
-numbers: ISO 21496-1:2025 annex C; where the second picture is: CIPA DC-007-2021 (Multi-Picture
+numbers: ISO 21496-1:2025; where the second picture is: CIPA DC-007-2021 (Multi-Picture
 Format) §5.2; markers: ITU-T T.81 table B.1.
 """
 
@@ -261,11 +261,12 @@ def _decimal(number: float) -> str:
 
 
 def _as_iso(gain: GainMap) -> bytes:
+    """Write each number as a fraction of its own: not every reader knows the shorter form."""
     flags = (_MANY if len(gain.channels) > 1 else 0) | (_OWN_SPACE if gain.own_space else 0)
     numbers = [gain.least, gain.most, *(part for c in gain.channels for part in astuple(c))]
-    above = (round(number * _PRECISION) for number in numbers)
-    layout = ">HHBIII" + "iiIii" * len(gain.channels)
-    return struct.pack(layout, 0, 0, flags | _ONE_DENOMINATOR, _PRECISION, *above)
+    fractions = (part for number in numbers for part in (round(number * _PRECISION), _PRECISION))
+    layout = ">HHBIIII" + "iIiIIIiIiI" * len(gain.channels)
+    return struct.pack(layout, 0, 0, flags, *fractions)
 
 
 def _listing(first: int, second: int, offset: int) -> bytes:

@@ -12,6 +12,7 @@ from safelight.errors import (
     Unavailable,
     again,
     by_code,
+    concerning,
 )
 
 
@@ -106,3 +107,11 @@ def test_a_delay_told_to_one_client_is_not_told_to_the_next() -> None:
     busy = errors.Busy("later")
     busy.retry_after_seconds = 30
     assert errors.Busy("later").retry_after_seconds == 1
+
+
+def test_a_fault_of_another_picture_names_it_and_any_other_error_is_left_alone() -> None:
+    with pytest.raises(errors.SourceDamaged) as named, concerning("marks/logo.png"):
+        raise errors.SourceDamaged("the png is cut off")
+    assert named.value.detail == "marks/logo.png: the png is cut off"
+    with pytest.raises(errors.Busy, match=r"^later$"), concerning("marks/logo.png"):
+        raise errors.Busy("later")

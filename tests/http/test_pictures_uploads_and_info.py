@@ -73,7 +73,7 @@ def test_an_upload_may_be_of_any_format_and_is_seen_upright_on_white(
         ("?width=5&width=6", b"x", 400, "malformed"),
         ("?width=9000", b"x", 400, "output_too_large"),
         ("", b"no image", 415, "unsupported_format"),
-        ("", b"%PDF-1.7", 415, "unsupported_format"),
+        ("", b"8BPS", 415, "unsupported_format"),
         ("", bytes(MOST_BYTES + 1), 413, "too_large"),
         ("", bytes(3 * MOST_BYTES), 413, "too_large"),
     ],

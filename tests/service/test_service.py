@@ -295,7 +295,7 @@ def test_an_upload_is_rendered_and_not_stored(service: Service, folder: Path) ->
 def test_samples_are_what_can_be_read_and_is_not_hidden(service: Service, folder: Path) -> None:
     (folder / ".hidden.jpg").write_bytes(b"")
     (folder / "notes.txt").write_bytes(b"")
-    (folder / "photo.heic").write_bytes(b"")
+    (folder / "photo.psd").write_bytes(b"")
     (folder / "sub").mkdir()
     (folder / "sub" / "UPPER.JPG").write_bytes(b"")
     expected = ["alpha-graphic.png", "cut.jpg", "exif-6.jpg", MEADOW, "sub/UPPER.JPG", "text.jpg"]

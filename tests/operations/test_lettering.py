@@ -44,7 +44,7 @@ def test_an_outline_makes_the_box_larger_and_a_shadow_only_the_margin() -> None:
     assert cast.image.width == cast.width + 2 * cast.margin
     # The shadow has faded out where its margin ends.
     alpha = pixels(cast.image)[..., 3]
-    assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) <= 2
+    assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) <= 3
 
 
 def test_a_shadow_falls_to_the_lower_right_and_is_soft() -> None:
@@ -54,7 +54,7 @@ def test_a_shadow_falls_to_the_lower_right_and_is_soft() -> None:
     assert middle[cast.margin + cast.width + 2] > middle[cast.margin - 3] > 0
     outside = middle[cast.margin + cast.width + 1 :]
     assert (np.diff(outside) <= 1).all()
-    assert outside[-1] <= 2
+    assert outside[-1] <= 3
 
 
 @pytest.mark.parametrize("size", [20, 80, 320])
@@ -67,10 +67,10 @@ def test_a_shadow_of_any_size_is_blurred_as_a_gaussian_would(size: int) -> None:
     bar[start : start + ink.width] = pixels(ink.image)[ink.height // 2, :, 3]
     reach = np.arange(-size, size + 1)
     gaussian = np.exp(-(reach**2) / (2 * (0.1 * size) ** 2))
-    blurred = np.convolve(bar, gaussian / gaussian.sum())[size:-size]
+    blurred = np.minimum(255, 1.6 * np.convolve(bar, gaussian / gaussian.sum())[size:-size])
     outside = np.ones(len(middle), dtype=bool)
     outside[cast.margin : cast.margin + cast.width] = False
-    assert np.abs(middle - blurred)[outside].max() < 14
+    assert np.abs(middle - blurred)[outside].max() < 22
 
 
 def test_an_outline_has_one_width_in_all_directions() -> None:

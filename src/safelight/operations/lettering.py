@@ -21,6 +21,8 @@ _SIGMA = 4.0
 # From so many directions the outline of a curve is seen as one.
 _DIRECTIONS = 16
 _SHADE = 160
+# Letters are thin: their blur is made denser, or nobody would see it.
+_DENSITY = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def lettered(
     if shadow:
         cast = _blurred(image.extract_band(3), size * _SOFTNESS)
         fall = half_up(size * _FALL)
-        fallen = cast.embed(fall, fall, cast.width, cast.height)
+        fallen = cast.linear(_DENSITY, 0).cast("uchar").embed(fall, fall, cast.width, cast.height)
         image = _above(Overlay.filled(fallen, shadow), image)
     return Lettered(image, width, height, margin)
 

@@ -22,6 +22,16 @@ def test_a_picture_that_lies_on_its_side_is_shown_turned(orientation: int) -> No
     assert (turned.width, turned.height) == (400, 300), "as stored"
 
 
+@pytest.mark.parametrize(
+    ("format", "buffered", "progressive"),
+    [("jpeg", True, True), ("jpeg", False, False), ("raw", True, True), ("heic", True, False)],
+)
+def test_what_is_decoded_whole_is_not_always_progressive(
+    format: str, buffered: bool, progressive: bool
+) -> None:
+    assert replace(HEADER, format=format, buffered=buffered).progressive is progressive
+
+
 def test_what_is_known_does_not_change() -> None:
     rendering = Rendering(b"x", "image/png", 1, 1, 1, 1, 0.0, 0.0)
     with pytest.raises(FrozenInstanceError):

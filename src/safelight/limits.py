@@ -9,9 +9,6 @@ from safelight.picture import Header
 from safelight.plan import Plan
 from safelight.transform import Transform
 
-# Formats that hold a whole picture in memory only if they are written in several passes.
-_PROGRESSIVE = ("jpeg", "png")
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -66,11 +63,14 @@ class Limits:
                 f"the progressive JPEG has {header.scans} scans: at most {self.scans} are allowed"
             )
         if decode_memory(header) > self.memory:
-            progressive = header.buffered and header.format in _PROGRESSIVE
-            kind = "progressive or interlaced image" if progressive else "image"
+            kind = "progressive or interlaced image" if header.progressive else "image"
             raise SourceTooLarge(
                 f"this {kind} of {header.width} x {header.height} px needs too much memory: "
-                + ("save it smaller, or not progressive" if progressive else "save it smaller")
+                + (
+                    "save it smaller, or not progressive"
+                    if header.progressive
+                    else "save it smaller"
+                )
             )
 
     def check_plan(self, planned: Plan, *, frames: int = 1) -> None:

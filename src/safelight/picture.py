@@ -17,15 +17,19 @@ _Preview: TypeAlias = Annotated[
 _PerceptualHash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
+# What can be written in passes, or hold such a file.
+_IN_PASSES = ("jpeg", "png", "ico", "raw")
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What is known of a source before it is decoded.
 
     ``width`` and ``height`` are as stored, in px; ``orientation`` is EXIF's, 1 to 8. ``depth`` is
     in bytes per value. ``buffered`` says that decoding holds the whole picture in memory
-    (progressive JPEG, interlaced PNG), ``coefficients`` the bytes per pixel that it then needs.
-    ``vector``: drawn at any size without loss. ``delays`` are those of an animation's frames, in
-    ms; ``loop`` is how often it runs, 0 for ever.
+    (progressive JPEG, interlaced PNG, HEIC), ``coefficients`` the bytes per pixel that it needs
+    then. ``vector``: drawn at any size without loss. ``delays`` are those of an animation's frames,
+    in ms; ``loop`` is how often it runs, 0 for ever.
     """
 
     format: str
@@ -51,6 +55,11 @@ class Header:
         """The size in px as a viewer sees it, after orientation."""
         sides = (self.width, self.height)
         return (sides[1], sides[0]) if self.orientation >= 5 else sides
+
+    @property
+    def progressive(self) -> bool:
+        """Whether it was written in several passes; some formats are decoded whole always."""
+        return self.buffered and self.format in _IN_PASSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def described(info: Info) -> dict[str, Any]:
         "depth": 8 * info.header.depth,
         "alpha": header["alpha"],
         "palette": header["palette"],
-        "progressive": header["buffered"],
+        "progressive": info.header.progressive,
         "orientation": header["orientation"],
         "pages": header["pages"],
         "profile": header["profile"],

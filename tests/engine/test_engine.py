@@ -238,26 +238,6 @@ def test_flipping_comes_after_turning(flip: str, degrees: int) -> None:
     assert np.array_equal(np.asarray(made), np.asarray(expected))
 
 
-@pytest.mark.parametrize("shrunk", [1.5, 3, 5, 7.5, 11, 20])
-@pytest.mark.parametrize("corner", [(331, 207), (333, 211), (600, 400)])
-def test_a_crop_of_a_shrunk_jpeg_is_off_by_less_than_half_a_pixel(
-    shrunk: float, corner: tuple[int, int]
-) -> None:
-    # Red and green run evenly over the picture: their means tell the middle of a part of it.
-    values = np.zeros((1600, 2400, 3))
-    values[..., 0] = np.linspace(0, 250, 2400)[None, :]
-    values[..., 1] = np.linspace(0, 250, 1600)[:, None]
-    file = encoded(Image.fromarray(values.round().astype(np.uint8)), "PNG")
-    jpeg = encoded(Image.fromarray(values.round().astype(np.uint8)), "JPEG", quality=100)
-    left, top = corner
-    text = f"crop={left}:{top}:1203:802,w={round(1203 / shrunk)},format=png"
-    made, exact = (pixels_of(picture_of(source, text)).mean(axis=(0, 1)) for source in (jpeg, file))
-    # A level is rounded: that is how exact this ruler is.
-    assert abs(exact[0] - (left + 601) / 2399 * 250) < 0.25
-    assert abs(made[0] - exact[0]) / 250 * 2399 < shrunk / 2
-    assert abs(made[1] - exact[1]) / 250 * 1599 < shrunk / 2
-
-
 def test_the_answer_says_what_it_is(photos: Path) -> None:
     made = run((photos / "mountains-p3.jpg").read_bytes(), "w=100,format=webp")
     assert (made.width, made.height) == (100, 75)

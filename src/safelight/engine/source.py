@@ -226,9 +226,10 @@ def _load_scaled(
         across, down = _as_stored(header, planned) if planned.direct else scaled
         return decoder.load(data, header, page=reading.page, size=(across, down)), FLUSH
     if header.format == "jpeg":
-        shrink = _jpeg_shrink(scale) if jpeg_scales(data) else 1
+        smaller = min(header.width, header.height)
+        shrink = _jpeg_shrink(scale, smaller) if jpeg_scales(data) else 1
         image = _load(data, format, shrink=shrink)
-        # Blocks that are cut by the edge still give a whole px.
+        # What would not be a whole px at the edge is left out.
         sides = (image.width - header.width / shrink, image.height - header.height / shrink)
         return image, (0.0, 0.0, *sides)
     options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
@@ -245,9 +246,12 @@ def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
     return _load(drawing, formats.BY_NAME["svg"], dpi=96, scale=scale * 72 / 96)
 
 
-def _jpeg_shrink(scale: float) -> int:
-    """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling."""
-    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
+def _jpeg_shrink(scale: float, side: int) -> int:
+    """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling.
+
+    ``side``: the smaller one in px, of which something has to be left.
+    """
+    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1 and s <= side), 1)
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:

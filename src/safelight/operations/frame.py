@@ -73,7 +73,8 @@ class Frame:
 
     ``width`` and ``height`` are the size that operations reckon with. The image may hold fewer
     pixels than that, when the loader has already shrunk it; ``resize`` brings the two together.
-    Its outer pixels then need not lie wholly in the picture: ``overhang`` is what sticks out.
+    The picture then need not end where its pixels do: ``overhang`` is what of them sticks out, or
+    below 0 what is missing.
     ``background`` is what transparency and padding show, None when nobody has said, "blur" for the
     picture itself. ``gravity`` is what stays when something must go, and where things are put.
     ``dpr`` multiplies the lengths that are asked for in px.

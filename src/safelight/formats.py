@@ -26,8 +26,9 @@ class Format:
     """Describe one image format.
 
     ``suffixes`` come without the dot, the first is the one that is written. ``loader`` and
-    ``saver`` are libvips's operation nicknames without ``_buffer`` (None: cannot). ``quality`` is
-    the default on request (None: the format has no quality). ``web`` says whether browsers show it.
+    ``saver`` are libvips's operation nicknames without ``_buffer`` (None: it has none; what then
+    reads a format is in ``engine.decoders``, if anything does). ``quality`` is the default on
+    request (None: the format has no quality). ``web`` says whether browsers show it.
     """
 
     name: str

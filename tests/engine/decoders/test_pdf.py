@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,13 @@ def test_a_document_with_a_password_is_unsupported(handler: bytes) -> None:
     trailer = b"/Encrypt <<%b>> /ID [<00> <00>]" % handler
     with pytest.raises(UnsupportedFormat, match="password: save it without"):
         run(pages(RED, trailer=trailer), "w=10")
+
+
+def test_pages_can_be_drawn_from_many_threads() -> None:
+    sizes = [50 + number % 3 for number in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda width: run(pages(RED), f"w={width}").width, sizes))
+    assert made == sizes
 
 
 def test_a_page_can_be_analysed() -> None:

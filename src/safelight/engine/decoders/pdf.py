@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from safelight.picture import Header
 EXTRA = Extra("pdf", "pypdfium2")
 unavailable = EXTRA.unavailable
 
+# PDFium serves one thread at a time, and a process in which pictures are made may have several.
+_ONE_AT_A_TIME = threading.Lock()
 _WHITE = (255, 255, 255, 255)
 _BANDS = 3
 # Ten times what PDF allows (ISO 32000-2, annex C): the numbers of a hostile page have no end.
@@ -68,7 +71,7 @@ def _opened(data: bytes) -> Iterator[Any]:
     """Open a document for what is done inside, and say what PDFium's errors mean."""
     library = EXTRA.library()
     try:
-        with library.PdfDocument(data) as document:
+        with _ONE_AT_A_TIME, library.PdfDocument(data) as document:
             yield document
     except library.PdfiumError as error:
         if error.err_code in (library.raw.FPDF_ERR_PASSWORD, library.raw.FPDF_ERR_SECURITY):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,11 +200,17 @@ def test_a_document_with_a_password_is_unsupported(handler: bytes) -> None:
         run(pages(RED, trailer=trailer), "w=10")
 
 
-def test_pages_can_be_drawn_from_many_threads() -> None:
-    sizes = [50 + number % 3 for number in range(60)]
-    with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda width: run(pages(RED), f"w={width}").width, sizes))
-    assert made == sizes
+def test_pdfium_serves_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, held = pypdfium2.raw.FPDF_RenderPageBitmap, []
+
+    def watched(*arguments: object) -> None:
+        held.append(decoder._ONE_AT_A_TIME.locked())
+        draw(*arguments)
+
+    monkeypatch.setattr(pypdfium2.raw, "FPDF_RenderPageBitmap", watched)
+    assert run(pages(RED), "w=50").width == 50
+    assert held == [True]
+    assert not decoder._ONE_AT_A_TIME.locked()
 
 
 def test_a_page_can_be_analysed() -> None:

@@ -179,6 +179,20 @@ def test_colorizing_a_grey_picture_by_grey_leaves_it_grey() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "wrapped"),
+    [("tint", lambda ink: ink), ("duotone", lambda ink: (ink, ink)), ("colorize", lambda ink: ink)],
+)
+def test_an_ink_of_srgb_is_the_same_colour_in_display_p3(name: str, wrapped: Any) -> None:
+    ramp = made(np.repeat(RAMP, 3, axis=2))
+    wide = ramp.icc_transform("p3", input_profile="srgb")
+    painted = getattr(colour, name)(framed(wide), **{name: wrapped((255, 0, 0, 255))})
+    # sRGB's red in Display P3: CSS Color Module Level 4, its sample code.
+    same_red = wrapped((234, 51, 35, 255))
+    expected = applied(pixels(wide).astype(np.uint8), **{name: same_red})
+    assert np.abs(pixels(painted.image) - expected).max() <= 2
+
+
+@pytest.mark.parametrize(
     ("text", "canonical"),
     [
         ("exposure=0", ""),

@@ -42,7 +42,7 @@ def bg(
     return replace(frame, background=bg)
 
 
-@operation(Stage.COLOUR, cost=0.5, example="w=400,normalize")
+@operation(Stage.COLOUR, cost=2.0, example="w=400,normalize")
 def normalize(
     frame: Frame, *, normalize: Annotated[bool, Flag(aliases=("normalise",))] = False
 ) -> Frame:
@@ -58,7 +58,7 @@ def normalize(
     return curved(frame, lambda value: (value - dark) / (light - dark))
 
 
-@operation(Stage.COLOUR, cost=0.1, example="w=400,exposure=0.7")
+@operation(Stage.COLOUR, cost=0.5, example="w=400,exposure=0.7")
 def exposure(frame: Frame, *, exposure: Annotated[float, Float(-10, 10, unit="EV")] = 0.0) -> Frame:
     """Give more or less light, in stops: 1 doubles it, -1 halves it.
 
@@ -76,25 +76,25 @@ def _encoded(light: Any) -> Any:
     return (light <= 0.0031308).ifthenelse(light * 12.92, light ** (1 / 2.4) * 1.055 - 0.055)
 
 
-@operation(Stage.COLOUR, cost=0.1, example="w=400,brightness=1.2")
+@operation(Stage.COLOUR, cost=0.5, example="w=400,brightness=1.2")
 def brightness(frame: Frame, *, brightness: Annotated[float, Float(0, 10)] = 1.0) -> Frame:
     """Multiply all values, as CSS does: 0 is black, 1 changes nothing."""
     return curved(frame, lambda value: value * brightness)
 
 
-@operation(Stage.COLOUR, cost=0.1, example="w=400,contrast=1.3")
+@operation(Stage.COLOUR, cost=0.5, example="w=400,contrast=1.3")
 def contrast(frame: Frame, *, contrast: Annotated[float, Float(0, 10)] = 1.0) -> Frame:
     """Spread values from middle grey, as CSS does: 0 is grey, 1 changes nothing."""
     return curved(frame, lambda value: (value - 0.5) * contrast + 0.5)
 
 
-@operation(Stage.COLOUR, cost=0.1, example="w=400,gamma=1.4")
+@operation(Stage.COLOUR, cost=0.5, example="w=400,gamma=1.4")
 def gamma(frame: Frame, *, gamma: Annotated[float, Float(0.1, 10)] = 1.0) -> Frame:
     """Lighten (above 1) or darken the middle tones, and leave black and white."""
     return curved(frame, lambda value: value ** (1 / gamma))
 
 
-@operation(Stage.COLOUR, cost=3.0, example="w=400,clahe", needs=("clahe",))
+@operation(Stage.COLOUR, cost=10.0, example="w=400,clahe", needs=("clahe",))
 def clahe(
     frame: Frame,
     *,
@@ -110,7 +110,7 @@ def clahe(
     return frame if clahe == 1 else equalised(frame.in_memory(), clahe, clahe_tiles)
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,hue=90")
+@operation(Stage.COLOUR, cost=1.5, example="w=400,hue=90")
 def hue(frame: Frame, *, hue: Annotated[float, Angle(aliases=("hue_rotate",))] = 0.0) -> Frame:
     """Turn all hues by degrees, as CSS does by hue-rotate."""
     if frame.image.bands < 3:
@@ -131,7 +131,7 @@ def _towards(matrix: Matrix, amount: float) -> Matrix:
     ]
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,saturation=1.5")
+@operation(Stage.COLOUR, cost=1.5, example="w=400,saturation=1.5")
 def saturation(
     frame: Frame, *, saturation: Annotated[float, Float(0, 10, aliases=("saturate",))] = 1.0
 ) -> Frame:
@@ -141,7 +141,7 @@ def saturation(
     return mixed(frame, _towards(_UNSATURATED, 1 - saturation))
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,grayscale")
+@operation(Stage.COLOUR, cost=0.8, example="w=400,grayscale")
 def grayscale(
     frame: Frame,
     *,
@@ -153,7 +153,7 @@ def grayscale(
     return grey(frame) if grayscale == 1 else mixed(frame, _towards(_GREY, grayscale))
 
 
-@operation(Stage.COLOUR, cost=0.1, example="w=400,negate")
+@operation(Stage.COLOUR, cost=0.5, example="w=400,negate")
 def negate(
     frame: Frame, *, negate: Annotated[float, Float(0, 1, bare="1", aliases=("invert",))] = 0.0
 ) -> Frame:
@@ -161,9 +161,9 @@ def negate(
     return curved(frame, lambda value: value * (1 - 2 * negate) + negate)
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,threshold=110")
+@operation(Stage.COLOUR, cost=1.0, example="w=400,threshold=110")
 def threshold(
-    frame: Frame, *, threshold: Annotated[int | None, Int(0, 255, bare="128")] = None
+    frame: Frame, *, threshold: Annotated[int | None, Int(0, 255, unit="levels", bare="128")] = None
 ) -> Frame:
     """Make tones of at least this level (0 to 255) white, and the others black."""
     if threshold is None:
@@ -172,13 +172,13 @@ def threshold(
     return curved(grey(frame), lambda value: (value >= least) / 255)
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,sepia=0.8")
+@operation(Stage.COLOUR, cost=1.5, example="w=400,sepia=0.8")
 def sepia(frame: Frame, *, sepia: Annotated[float, Float(0, 1, bare="1")] = 0.0) -> Frame:
     """Turn all to the brown of an old print, as CSS does; below 1 only partly."""
     return mixed(frame, _towards(_SEPIA, sepia))
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,tint=1e90ff")
+@operation(Stage.COLOUR, cost=1.5, example="w=400,tint=1e90ff")
 def tint(frame: Frame, *, tint: Annotated[Ink | None, Colour()] = None) -> Frame:
     """Give everything the hue of one colour, and keep how light it is.
 
@@ -199,9 +199,12 @@ def tint(frame: Frame, *, tint: Annotated[Ink | None, Colour()] = None) -> Frame
     return inked(frame, [lit(darkest), lit(lightest), black, white], _LUMINOSITY)
 
 
-@operation(Stage.COLOUR, cost=0.3, example="w=400,duotone=1a2b6b:ffd9a0")
+@operation(Stage.COLOUR, cost=1.5, example="w=400,duotone=1a2b6b:ffd9a0")
 def duotone(frame: Frame, *, duotone: Annotated[tuple[Ink, Ink] | None, Colours()] = None) -> Frame:
-    """Paint the tones with two colours: from the first, for black, to the second, for white."""
+    """Paint the tones with two colours: from the first, for black, to the second, for white.
+
+    The picture shows through colours that are not opaque.
+    """
     if duotone is None:
         return frame
     dark, light = duotone
@@ -210,7 +213,7 @@ def duotone(frame: Frame, *, duotone: Annotated[tuple[Ink, Ink] | None, Colours(
 
 @operation(
     Stage.COLOUR,
-    cost=0.1,
+    cost=0.5,
     example="w=400,colorize=ff8000,colorize_opacity=0.3",
     needs=("colorize",),
 )

@@ -22,8 +22,10 @@ _WIDEST_SHARPENING = 10.0
 _LARGEST_SQUARE = 31
 
 
-@operation(Stage.EFFECT, cost=4.0, example="w=400,denoise=15")
-def denoise(frame: Frame, *, denoise: Annotated[float, Float(0, 100, bare="10")] = 0.0) -> Frame:
+@operation(Stage.EFFECT, cost=8.0, example="w=400,denoise=15")
+def denoise(
+    frame: Frame, *, denoise: Annotated[float, Float(0, 100, unit="levels", bare="10")] = 0.0
+) -> Frame:
     """Smooth away noise of up to so many levels (of 255), but no edge.
 
     A guided filter, guided by the picture itself: He, Sun and Tang, "Guided image filtering",
@@ -34,7 +36,7 @@ def denoise(frame: Frame, *, denoise: Annotated[float, Float(0, 100, bare="10")]
     return replace(frame, image=with_alpha_of(image, smooth))
 
 
-@operation(Stage.EFFECT, cost=12.0, example="w=400,median=5")
+@operation(Stage.EFFECT, cost=18.0, example="w=400,median=5")
 def median(frame: Frame, *, median: Annotated[int, Int(1, 15, unit="px", bare="3")] = 1) -> Frame:
     """Give each pixel the median of a square around it, which takes away specks."""
     image = frame.in_memory().image
@@ -51,7 +53,7 @@ def blur(frame: Frame, *, blur: Annotated[float, Float(0, 250, unit="px")] = 0.0
 
 @operation(
     Stage.EFFECT,
-    cost=1.5,
+    cost=4.0,
     example="w=400,unsharp=1.5,unsharp_radius=2,unsharp_threshold=4",
     needs=("unsharp",),
 )
@@ -60,7 +62,7 @@ def unsharp(
     *,
     unsharp: Annotated[float, Float(0, 10, bare="1")] = 0.0,
     unsharp_radius: Annotated[float, Float(0.1, 100, unit="px")] = 1.0,
-    unsharp_threshold: Annotated[int, Int(0, 255)] = 0,
+    unsharp_threshold: Annotated[int, Int(0, 255, unit="levels")] = 0,
 ) -> Frame:
     """Sharpen by what a blurred picture lacks, so many times; the radius is the blur's sigma.
 
@@ -76,7 +78,7 @@ def unsharp(
     return replace(frame, image=with_alpha_of(image, sharp))
 
 
-@operation(Stage.EFFECT, cost=5.0, example="w=400,sharpen")
+@operation(Stage.EFFECT, cost=8.0, example="w=400,sharpen")
 def sharpen(
     frame: Frame, *, sharpen: Annotated[float, Float(0, 10, unit="px", bare="0.5")] = 0.0
 ) -> Frame:
@@ -94,7 +96,7 @@ def sharpen(
     return replace(frame, image=with_alpha_of(image, sharp))
 
 
-@operation(Stage.EFFECT, cost=0.5, example="w=400,pixelate=16")
+@operation(Stage.EFFECT, cost=0.3, example="w=400,pixelate=16")
 def pixelate(frame: Frame, *, pixelate: Annotated[int, Int(1, 1_000, unit="px")] = 1) -> Frame:
     """Make the picture of squares of one colour each, so many px wide."""
     size = max(frame.px(pixelate), 1)

@@ -41,10 +41,13 @@ def _round_corners(frame: Frame, radius: float) -> Image:
     drawn = frame.materials.drawing(rounded(width, height, radius, side), side, side)
     corner = drawn.extract_band(3).copy_memory()
     right, bottom = width - side, height - side
-    mask: Image = corner.embed(0, 0, width, height, extend="white")
-    mask = mask.insert(corner.fliphor(), right, 0)
-    mask = mask.insert(corner.flipver(), 0, bottom)
-    return mask.insert(corner.rot180(), right, bottom)  # type: ignore[no-any-return]
+    mask: Image = (
+        corner.embed(0, 0, width, height, extend="white")
+        .insert(corner.fliphor(), right, 0)
+        .insert(corner.flipver(), 0, bottom)
+        .insert(corner.rot180(), right, bottom)
+    )
+    return mask
 
 
 @operation(Stage.MASK, cost=0.2, example="w=300,h=300,mask=hexagon")
@@ -59,7 +62,8 @@ def mask(frame: Frame, *, mask: Annotated[str | None, Enum(tuple(SHAPES))] = Non
 
     def made() -> Image:
         drawn = frame.materials.drawing(SHAPES[mask].svg(*size), *size)
-        return drawn.extract_band(3).copy_memory()  # type: ignore[no-any-return]
+        shape: Image = drawn.extract_band(3).copy_memory()
+        return shape
 
     return _cut(frame, frame.once("mask", made))
 
@@ -76,11 +80,12 @@ def mask_image(frame: Frame, *, mask_image: Annotated[str | None, Key()] = None)
 
     def made() -> Image:
         picture = frame.materials.picture(mask_image, frame.width, frame.height)
-        alpha = picture.extract_band(3)
+        alpha: Image = picture.extract_band(3)
         if alpha.min() < 255:
-            return alpha  # type: ignore[no-any-return]
+            return alpha
         grey = picture.extract_band(0, n=3).colourspace("b-w")
-        return grey.extract_band(0).copy_memory()  # type: ignore[no-any-return]
+        lightness: Image = grey.extract_band(0).copy_memory()
+        return lightness
 
     return _cut(frame, frame.once("mask image", made))
 

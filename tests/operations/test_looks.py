@@ -81,6 +81,16 @@ def test_size_depth_and_alpha_stay_and_grey_becomes_coloured_only_by_colours(
         assert np.ptp(pixels(image)[..., :3], axis=2).max() > 0, "it is still grey"
 
 
+@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("name", LOOKS)
+def test_by_itself_it_changes_nothing(name: str, bands: int) -> None:
+    before = painted(bands, 8)
+    values = pixels(before.image)
+    values[:9, :9] = 200
+    after = LOOKS[name].apply(framed(made(values.astype(np.uint8))))
+    assert (pixels(after.image) == values).all()
+
+
 @pytest.mark.parametrize("bands", [2, 4])
 @pytest.mark.parametrize("name", LOOKS)
 def test_what_cannot_be_seen_changes_nothing_that_can(name: str, bands: int) -> None:

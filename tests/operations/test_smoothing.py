@@ -108,6 +108,15 @@ def test_what_is_see_through_gets_the_colours_around_it() -> None:
     assert np.abs(filled[:, 20:27] - (200, 100, 50)).max() <= 4
 
 
+def test_what_can_be_seen_keeps_its_colours() -> None:
+    values = noisy(40, 20, 4)
+    values[..., 3] = np.linspace(0, 255, 40).astype(np.uint8)
+    filled = pixels(opaque(made(values), 6))
+    seen = values[..., 3] >= 32
+    assert (filled[seen] == values[..., :3][seen]).all()
+    assert (filled[:, 0] != values[:, 0, :3]).any()
+
+
 @pytest.mark.parametrize("bands", [2, 4])
 def test_an_opaque_picture_only_loses_its_alpha(bands: int) -> None:
     values = noisy(20, 20, bands)

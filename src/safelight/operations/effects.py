@@ -31,6 +31,8 @@ def denoise(
     A guided filter, guided by the picture itself: He, Sun and Tang, "Guided image filtering",
     IEEE TPAMI 35(6), 2013.
     """
+    if not denoise:
+        return frame
     image = frame.in_memory().image
     smooth = guided(opaque(image, reach=8), denoise)
     return replace(frame, image=with_alpha_of(image, smooth))
@@ -40,7 +42,9 @@ def denoise(
 def median(frame: Frame, *, median: Annotated[int, Int(1, 15, unit="px", bare="3")] = 1) -> Frame:
     """Give each pixel the median of a square around it, which takes away specks."""
     image = frame.in_memory().image
-    size = min(max(frame.px(median), 1), _LARGEST_SQUARE, image.width, image.height)
+    size = min(frame.px(median), _LARGEST_SQUARE, image.width, image.height)
+    if size <= 1:
+        return frame
     solid = with_alpha_of(image, opaque(image, reach=size))
     return replace(frame, image=median_of_nine(solid) if size == 3 else solid.median(size))
 
@@ -68,6 +72,8 @@ def unsharp(
 
     Differences below the threshold, in levels of 255, are left as they are.
     """
+    if not unsharp:
+        return frame
     image = frame.in_memory().image
     solid: Any = opaque(image, reach=2 * unsharp_radius * frame.dpr)
     lack = solid - gaussian(solid, unsharp_radius * frame.dpr)

@@ -13,6 +13,8 @@ from safelight.operations.pixelwise import colours, rounded
 # weight may be for libvips to reckon with it exactly in its fastest way, 8 bits at a time.
 _FINE_SIGMA = 8.0
 _MOST_WEIGHT = 63
+# From one part in so many on a pixel is opaque enough to have a colour of its own.
+_SEEN = 8
 # What rounding quarters to whole values, halves up, adds on the average when it is done twice.
 _HALVES_UP = 0.25
 
@@ -31,9 +33,10 @@ def gaussian(image: Image, sigma: float) -> Image:
 
 
 def opaque(image: Image, reach: float) -> Image:
-    """Give see-through pixels the colours around them, up to ``reach`` px, and drop alpha.
+    """Give pixels that can hardly be seen the colours around them, and drop alpha.
 
-    So that what cannot be seen has no part in what becomes of that which can.
+    So that what cannot be seen has no part in what becomes of that which can. ``reach``: how far
+    colours go, in px.
     """
     if not image.hasalpha():
         return image
@@ -41,8 +44,8 @@ def opaque(image: Image, reach: float) -> Image:
     if alpha.min() == alpha.max() != 0:
         return colours(image)
     around: Any = colours(gaussian(image, reach))
-    opacity = alpha / (65_535 if image.format == "ushort" else 255)
-    filled = rounded(around + (colours(image) - around) * opacity, image.format)
+    own = (alpha * _SEEN).cast(image.format) / (65_535 if image.format == "ushort" else 255)
+    filled = rounded(around + (colours(image) - around) * own, image.format)
     solid: Image = filled.copy(interpretation=image.interpretation)
     return solid
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from safelight.explain import default, further, lines, steps, values
+from safelight.explain import cost, default, further, lines, steps, values
 from safelight.operations import OPERATIONS, PARAMETERS
 from safelight.picture import Header
 from safelight.plan import plan
@@ -72,7 +72,7 @@ def test_every_transform_is_explained_to_its_end(transform: Transform) -> None:
 
 def test_sizes_are_told_where_they_change() -> None:
     row = "\n".join(lines(parse("rotate=90,300x300,flip=h,q=80"), HEADER))
-    assert "orient stage, costs 0.2 of a resize, makes 800 x 1200 px" in row
+    assert "orient stage, costs 0.2 times a resize, makes 800 x 1200 px" in row
     assert "makes 300 x 450 px, then 300 x 300 px" in row
     assert row.count("makes") == 2
     assert told("rotate=90,300x300")["decoding"] == "38% of the width and height will do"
@@ -92,3 +92,18 @@ def test_without_a_source_no_size_is_told() -> None:
     explained = "\n".join(lines(parse("300x300")))
     assert "step 1     w=300,h=300" in explained
     assert " px" not in explained
+
+
+def test_a_cost_is_told_beside_a_resize() -> None:
+    told = {operation.cost: cost(operation) for operation in OPERATIONS.values()}
+    assert told[0] == "costs nothing by itself"
+    assert told[1] == "costs as much as a resize"
+    assert told[0.2] == "costs 0.2 times a resize"
+
+
+def test_what_needs_every_pixel_or_cuts_by_what_it_sees_says_so() -> None:
+    trimmed = told("trim,300x200")
+    assert trimmed["decoding"] == "every pixel, for trim"
+    assert trimmed["answer"] == "300 x 200 px, unless trim cuts something off"
+    explained = "\n".join(lines(parse("trim"), HEADER))
+    assert "needs the source's own pixels" in explained

@@ -154,7 +154,7 @@ def test_an_address_can_ask_for_it(answers: dict[str, Any]) -> None:
 def test_it_is_explained(answers: dict[str, Any]) -> None:
     assert "step 2     fewer=8\n" in answers["explained"]
     assert "Keep only so many shades of each colour.\n" in answers["explained"]
-    assert "effect stage, costs 0.25 of a resize\n" in answers["explained"]
+    assert "effect stage, costs 0.25 times a resize\n" in answers["explained"]
 
 
 def test_programs_are_told(answers: dict[str, Any]) -> None:

@@ -95,8 +95,10 @@ def cost(operation: Operation) -> str:
     """Say what an operation costs."""
     if operation.cost == 0:
         said = "costs nothing by itself"
+    elif operation.cost == 1:
+        said = "costs as much as a resize"
     else:
-        said = f"costs {operation.cost:g} of a resize"
+        said = f"costs {operation.cost:g} times a resize"
     return f"{said}, needs the source's own pixels" if operation.full else said
 
 

@@ -46,6 +46,7 @@ def _round_corners(frame: Frame, radius: float) -> Image:
         .insert(corner.fliphor(), right, 0)
         .insert(corner.flipver(), 0, bottom)
         .insert(corner.rot180(), right, bottom)
+        .copy_memory()
     )
     return mask
 

@@ -80,6 +80,7 @@ def picture(format: str, mode: str, width: int, height: int, orientation: int) -
 @settings(max_examples=400)
 @given(pictures(), transforms(*GEOMETRY))
 @example(picture("JPEG", "RGB", 1, 34, 1), parse("rotate=2.5,w=1,h=1"))
+@example(picture("WEBP", "RGB", 1, 34, 1), parse("rotate=2.5,w=1,h=1"))
 def test_every_picture_has_the_size_that_was_planned(source: bytes, transform: Transform) -> None:
     header = engine.probe(source)
     shown = header.shown if reading(transform).orient else (header.width, header.height)

@@ -12,6 +12,7 @@ from safelight import cicp, formats, svg
 from safelight.engine.circles import check_exif
 from safelight.engine.colour import converted, embedded
 from safelight.engine.decoders import DECODERS, WRAPPERS
+from safelight.engine.drawings import prepared
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
 from safelight.engine.metadata import chosen
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
@@ -95,7 +96,7 @@ def probe(data: bytes, *, page: int = 1) -> Header:
 
 
 def _svg_header(data: bytes) -> Header:
-    drawing = svg.prepare(data)
+    drawing = prepared(data)
     width, height = max(1, round(drawing.width)), max(1, round(drawing.height))
     if not drawing.sized:
         # Only what draws it can tell the size of its ink.
@@ -217,7 +218,9 @@ def _load_scaled(
     data: bytes, header: Header, reading: Reading, planned: Plan, *, frames: int
 ) -> tuple[pyvips.Image, Margins]:
     """Load as much as is needed, and tell what of it is not the picture's."""
-    format, scale = formats.BY_NAME[header.format], planned.scale
+    format = formats.BY_NAME[header.format]
+    # Something has to be left of the thinnest picture.
+    scale = max(planned.scale, 1 / min(header.width, header.height))
     if inner := _unwrapped(data, format):
         header = replace(header, format=_recognised(inner).name)
         return _load_scaled(inner, header, reading, planned, frames=frames)
@@ -226,18 +229,18 @@ def _load_scaled(
         across, down = _as_stored(header, planned) if planned.direct else scaled
         return decoder.load(data, header, page=reading.page, size=(across, down)), FLUSH
     if header.format == "jpeg":
-        smaller = min(header.width, header.height)
-        shrink = _jpeg_shrink(scale, smaller) if jpeg_scales(data) else 1
+        shrink = _jpeg_shrink(scale) if jpeg_scales(data) else 1
         image = _load(data, format, shrink=shrink)
         # What would not be a whole px at the edge is left out.
         sides = (image.width - header.width / shrink, image.height - header.height / shrink)
         return image, (0.0, 0.0, *sides)
     options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
-    if header.format == "webp" and scale * WEBP_RESIDUAL < 1:
+    # libwebp loses the colours of a picture of one or two columns when it shrinks it.
+    if header.format == "webp" and scale * WEBP_RESIDUAL < 1 and header.width > 2:
         return _load(data, format, scale=scale * WEBP_RESIDUAL, **options), FLUSH
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
-        return _load_svg(svg.prepare(data).data, scale=min(scale, largest)), FLUSH
+        return _load_svg(prepared(data).data, scale=min(scale, largest)), FLUSH
     return _load(data, format, **(options if header.pages > 1 else {})), FLUSH
 
 
@@ -246,12 +249,9 @@ def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
     return _load(drawing, formats.BY_NAME["svg"], dpi=96, scale=scale * 72 / 96)
 
 
-def _jpeg_shrink(scale: float, side: int) -> int:
-    """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling.
-
-    ``side``: the smaller one in px, of which something has to be left.
-    """
-    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1 and s <= side), 1)
+def _jpeg_shrink(scale: float) -> int:
+    """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling."""
+    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image, ImageOps
 
 from safelight import engine
-from safelight.errors import OutputTooLarge, SourceTooLarge
+from safelight.errors import OutputTooLarge, SourceDamaged, SourceTooLarge
 from safelight.limits import Limits
+from safelight.operations import OPERATIONS
+from safelight.operations.frame import Frame
 from tests.support.pictures import encoded, lopsided, picture_of, pixels_of, plane, run
 
 LANCZOS = Image.Resampling.LANCZOS
@@ -296,6 +300,20 @@ def test_an_svg_is_bounded_by_what_is_asked_not_by_its_own_size() -> None:
     assert picture_of(wide, "w=900,format=png").size == (900, 300)
     with pytest.raises(OutputTooLarge):
         run(wide, "w=9000")
+
+
+def test_a_fault_of_an_operation_is_not_blamed_on_a_whole_source(
+    chart: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(frame: Frame, **_: object) -> Frame:
+        return frame.having(frame.image.crop(0, 0, 10_000, 10_000))
+
+    broken = replace(OPERATIONS["flip"], apply=faulty)
+    monkeypatch.setitem(OPERATIONS, "flip", broken)
+    with pytest.raises(pyvips.Error, match="bad extract area"):
+        run(chart, "flip=both")
+    with pytest.raises(SourceDamaged):
+        run(chart[:-200], "flip=both")
 
 
 def test_only_the_listed_loaders_are_there() -> None:

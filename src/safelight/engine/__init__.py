@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +17,7 @@ from safelight.engine.analysis import analyse
 from safelight.engine.materials import Studio
 from safelight.engine.source import available, decode, fault, missing, probe
 from safelight.engine.target import encode, may_move
-from safelight.errors import TransformInvalid
+from safelight.errors import SourceError, TransformInvalid
 from safelight.limits import Limits
 from safelight.operations import Stage
 from safelight.operations.frame import Frame
@@ -77,10 +78,13 @@ def run(
     planned = plan(*header.shown, transform)
     limits.check_plan(planned, frames=frames)
     materials = Studio(pictures, limits)
+    source = partial(decode, data, header, opened, planned, frames=frames, materials=materials)
     try:
-        source = decode(data, header, opened, planned, frames=frames, materials=materials)
-        frame = _joined([_through(frame, transform, limits) for frame in source], header)
+        frame = _joined([_through(frame, transform, limits) for frame in source()], header)
     except pyvips.Error as error:
+        if _is_whole(source, error):
+            # An operation's fault, and nothing that another file would mend.
+            raise
         raise fault(header.format, error) from error
     decoded = time.perf_counter()
     encoded, format = encode(frame, header)
@@ -125,6 +129,18 @@ def _through(frame: Frame, transform: Transform, limits: Limits) -> Frame:
             # What it leaves is known only now.
             limits.check_plan(plan(frame.width, frame.height, transform, after=operation.stage))
     return frame.in_memory()
+
+
+def _is_whole(source: Callable[[], Iterable[Frame]], error: pyvips.Error) -> bool:
+    """Tell, after an error, whether every pixel of a source can be had all the same."""
+    if "out of memory" in str(error):
+        return False
+    try:
+        for frame in source():
+            frame.image.avg()
+    except (pyvips.Error, SourceError):
+        return False
+    return True
 
 
 def _joined(frames: list[Frame], header: Header) -> Frame:

@@ -58,18 +58,23 @@ def inked(frame: Frame, stops: Sequence[Stop], weights: Sequence[float] = LUMA) 
     peak = frame.peak
     # Finer than 8 bits, for where an ink changes fast.
     fine = min(16 * peak, 65_535.0)
-    points = {round(value * fine): [part * peak for part in ink] for value, ink in stops}
-    rows = [[level, *points[level]] for level in sorted(points)]
-    table = rounded(frame.image.new_from_array(rows).buildlut(), frame.image.format)
-    painted: Any = rounded(_tones(frame, weights, fine / peak), "ushort").maplut(table)
+    tones = rounded(_tones(frame, weights, fine / peak), "ushort")
     if any(len(set(ink[:3])) > 1 for _, ink in stops):
         frame = coloured(frame)
     under: Any = colours(frame.image)
-    ink = painted.extract_band(0, n=under.bands)
-    if any(ink[3] < 1 for _, ink in stops):
-        opacity = painted.extract_band(3) / frame.peak
-        ink = rounded(under + (ink - under) * opacity, frame.image.format)
-    return _having(frame, with_alpha_of(frame.image, ink))
+    solid = all(ink[3] == 1 for _, ink in stops)
+    points = {
+        round(value * fine): (*ink[: under.bands], *(() if solid else ink[3:]))
+        for value, ink in stops
+    }
+    rows = [[level, *(part * peak for part in points[level])] for level in sorted(points)]
+    table = rounded(frame.image.new_from_array(rows).buildlut(), frame.image.format)
+    painted = tones.maplut(table)
+    if not solid:
+        opacity = painted.extract_band(under.bands) / peak
+        over = painted.extract_band(0, n=under.bands) - under
+        painted = rounded(under + over * opacity, frame.image.format)
+    return _having(frame, with_alpha_of(frame.image, painted))
 
 
 def grey(frame: Frame) -> Frame:

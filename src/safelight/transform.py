@@ -192,9 +192,13 @@ def _bare(word: str) -> str | None:
 
 
 def _unknown(word: str, presets: Mapping[str, Transform]) -> str:
-    known = ", ".join((*PARAMETERS, *presets))
     name = _BY_ALIAS.get(word, word)
     if name in PARAMETERS:
         example = OPERATIONS[PARAMETERS[name].operation].example
         return f"{word!r} needs a value (example: {example})"
-    return f"unknown name {word[:80]!r}: known are {known}, and sizes such as 800x600"
+    from difflib import get_close_matches
+
+    alike = get_close_matches(word[:40], (*PARAMETERS, *_BY_ALIAS, *presets))
+    meant = f"did you mean {' or '.join(alike)}? " if alike else ""
+    named = f"the presets are {', '.join(presets)}; " if presets else ""
+    return f"unknown name {word[:80]!r}: {meant}{named}all names are told at /openapi.json"

@@ -97,7 +97,7 @@ def test_a_source_that_is_missing_is_told_in_the_explanation() -> None:
     assert "the bytes are no image" in run("url", "text.jpg", "64x64", "--explain").stdout
 
 
-@pytest.mark.parametrize(("transform", "said"), [("size=5", "known are"), ("9000x", "at most")])
+@pytest.mark.parametrize(("transform", "said"), [("size=5", "unknown name"), ("9000x", "at most")])
 def test_an_address_that_would_be_refused_is_not_printed(transform: str, said: str) -> None:
     refused(run("url", "cat.jpg", transform), said)
 

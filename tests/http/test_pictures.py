@@ -341,7 +341,7 @@ def test_what_is_wrong_is_told_by_status_and_code(
 
 
 def test_an_error_says_what_would_be_right(server: Server) -> None:
-    assert "known are" in server.get(f"/size=5/{MEADOW}").json["detail"]
+    assert "unknown name 'size'" in server.get(f"/size=5/{MEADOW}").json["detail"]
     assert "example: " in server.get(f"/w=much/{MEADOW}").json["detail"]
     assert "8192 px a side" in server.get(f"/9000x/{MEADOW}").json["detail"]
     assert "/800x600/cat.jpg" in server.get("/nothing").json["detail"]

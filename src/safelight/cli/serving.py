@@ -89,7 +89,6 @@ def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:
     if not index:
         yield 'the list of images at / (server.index = "on")'
     yield "enlarging beyond the source (enlarge in the address, or request.defaults)"
-    yield "animation: the first frame is shown"
 
 
 def _is_loopback(host: str) -> bool:

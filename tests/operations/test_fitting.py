@@ -1,17 +1,24 @@
+import math
 from itertools import product
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from safelight.operations.fitting import (
     MAX_EDGE,
     Fitted,
     crop_box,
+    extended_size,
     fit_box,
+    place,
+    ratio_box,
+    reduced_span,
+    span,
     turned_size,
 )
-from safelight.params import COMPASS, Box, Part, half_up
+from safelight.params import COMPASS, Box, Gravity, Part, Place, Ratio, half_up
 from tests.support.strategies import values
 
 FITS = ("cover", "contain", "fill", "inside", "outside")
@@ -20,6 +27,10 @@ SIZE = st.tuples(SIDE, SIDE)
 DPR = st.one_of(st.just(1.0), st.integers(100, 8_000).map(lambda number: number / 1000))
 ZOOM = st.one_of(st.just(1.0), st.integers(1, 9_000).map(lambda number: number / 1000))
 ENLARGE = st.booleans()
+
+
+BOUND = st.one_of(st.none(), SIDE)
+BOUNDS = st.fixed_dictionaries(dict.fromkeys(("min_w", "min_h", "max_w", "max_h"), BOUND))
 
 
 def near(length: int, exact: float, *, off: float = 0.5) -> bool:
@@ -227,9 +238,115 @@ def test_a_picture_never_sticks_out_of_its_padding_by_a_rounding_error() -> None
     assert all(map(int.__le__, fitted.scaled, fitted.box))
 
 
-@given(SIZE, values(Box()))
+# The least and the most.
+
+
+@given(SIZE, BOUND, BOUND, st.sampled_from(FITS), ENLARGE, DPR, ZOOM, BOUNDS)
+def test_nothing_is_larger_than_the_most_or_without_enlarge_than_the_source(
+    full: tuple[int, int],
+    w: int | None,
+    h: int | None,
+    fit: str,
+    enlarge: bool,
+    dpr: float,
+    zoom: float,
+    bounds: dict[str, Any],
+) -> None:
+    asked: dict[str, Any] = {"w": w, "h": h, "fit": fit, "dpr": dpr, "zoom": zoom, **bounds}
+    fitted = fit_box(*full, **asked, enlarge=enlarge)
+    for side, most in zip(fitted.box, (bounds["max_w"], bounds["max_h"]), strict=True):
+        assert most is None or side <= about(most * dpr)
+    if not enlarge:
+        assert all(map(int.__le__, fitted.scaled, full))
+        assert fit_box(*full, **asked, enlarge=True).scaled >= fitted.scaled
+
+
+@given(SIZE, BOUND, BOUND, st.sampled_from(FITS), DPR, ZOOM, BOUNDS)
+def test_nothing_is_smaller_than_the_least_unless_the_most_or_the_proportions_forbid_it(
+    full: tuple[int, int],
+    w: int | None,
+    h: int | None,
+    fit: str,
+    dpr: float,
+    zoom: float,
+    bounds: dict[str, Any],
+) -> None:
+    fitted = fit_box(*full, w=w, h=h, fit=fit, dpr=dpr, zoom=zoom, enlarge=True, **bounds)
+    lacking = [
+        side < about((bounds[f"min_{name}"] or 0) * dpr)
+        for side, name in zip(fitted.box, "wh", strict=True)
+    ]
+    at_most = [
+        bounds[f"max_{name}"] is not None and near(side, (bounds[f"max_{name}"] or 0) * dpr)
+        for side, name in zip(fitted.box, "wh", strict=True)
+    ]
+    boxed = w is not None and h is not None and fit in ("cover", "contain", "fill")
+    for lacks, own in zip(lacking, at_most, strict=True):
+        # With proportions to keep, either side may be the one that cannot grow.
+        assert not lacks or own or (not boxed and any(at_most))
+
+
+@given(SIZE, BOUND, BOUND, st.sampled_from(("cover", "inside", "outside")), DPR, ZOOM, BOUNDS)
+def test_proportions_are_kept_to_half_a_pixel_whatever_bounds(
+    full: tuple[int, int],
+    w: int | None,
+    h: int | None,
+    fit: str,
+    dpr: float,
+    zoom: float,
+    bounds: dict[str, Any],
+) -> None:
+    fitted = fit_box(*full, w=w, h=h, fit=fit, dpr=dpr, zoom=zoom, enlarge=True, **bounds)
+    across, down = fitted.scaled
+    low = max((across - 0.5) / full[0], (down - 0.5) / full[1])
+    high = min((across + 0.5) / full[0], (down + 0.5) / full[1])
+    # There is a scale that gives both sides, unless one would be less than a pixel.
+    assert low <= high + 1e-6 or min(across, down) == 1
+
+
+@given(SIZE, SIZE, st.sampled_from(FITS), ENLARGE, DPR)
+def test_bounds_that_are_no_bounds_change_nothing(
+    full: tuple[int, int], box: tuple[int, int], fit: str, enlarge: bool, dpr: float
+) -> None:
+    plain = fit_box(*full, w=box[0], h=box[1], fit=fit, enlarge=enlarge, dpr=dpr)
+    wide: dict[str, Any] = {"min_w": None, "min_h": None, "max_w": 10**9, "max_h": 10**9}
+    assert plain == fit_box(
+        *full, w=box[0], h=box[1], fit=fit, enlarge=enlarge, dpr=dpr, zoom=1.0, **wide
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        ({"max_w": 100}, (100, 75)),
+        ({"max_w": 100, "max_h": 60}, (80, 60)),
+        ({"min_w": 800}, (400, 300)),
+        ({"min_w": 800, "enlarge": True}, (800, 600)),
+        ({"w": 100, "min_h": 150}, (200, 150)),
+        ({"w": 100, "min_h": 150, "max_w": 120}, (120, 90)),
+        ({"w": 200, "max_h": 75}, (100, 75)),
+        ({"w": 200, "h": 200, "max_w": 100}, (100, 200)),
+        ({"w": 200, "h": 200, "fit": "inside", "min_h": 180}, (240, 180)),
+        ({"w": 200, "h": 200, "fit": "fill", "max_h": 50}, (200, 50)),
+        ({"w": 900, "h": 900, "fit": "contain", "max_w": 500}, (500, 900)),
+        ({"zoom": 0.5}, (200, 150)),
+        ({"zoom": 0.5, "max_w": 100}, (100, 75)),
+        ({"w": 100, "zoom": 2.0}, (200, 150)),
+        ({"w": 100, "zoom": 2.0, "max_w": 150}, (150, 113)),
+        ({"w": 100, "h": 90, "zoom": 2.0}, (200, 180)),
+        ({"w": 100, "max_w": 50, "dpr": 2.0}, (100, 75)),
+    ],
+)
+def test_examples_of_bounds_and_factors(asked: dict[str, Any], size: tuple[int, int]) -> None:
+    assert fit_box(400, 300, **asked).box == size
+
+
+# Cutting, placing, turning.
+
+
+@given(SIZE, values(Box(placed=True)))
 def test_a_crop_is_always_inside_and_never_empty(
-    full: tuple[int, int], box: tuple[Part, Part, Part, Part]
+    full: tuple[int, int], box: tuple[Part, ...]
 ) -> None:
     left, top, across, down = crop_box(*full, box)
     assert 0 <= left < left + across <= full[0]
@@ -248,12 +365,117 @@ def test_a_crop_is_always_inside_and_never_empty(
         ((1.0, 1.0, 1.0, 1.0), (199, 99, 1, 1)),
         ((0, 0, 0.001, 0.001), (0, 0, 1, 1)),
         ((10, 0.5, 0.5, 10), (10, 50, 100, 10)),
+        ((50, 0.5), (75, 25, 50, 50)),
+        ((500, 500), (0, 0, 200, 100)),
     ],
 )
 def test_crops_in_pixels_and_in_parts_of_a_picture_of_200_by_100(
     box: tuple[Part, Part, Part, Part], cut: tuple[int, int, int, int]
 ) -> None:
     assert crop_box(200, 100, box) == cut
+
+
+@given(SIZE, SIZE, values(Gravity()), DPR)
+def test_a_box_that_fits_stays_inside_wherever_it_is_placed(
+    full: tuple[int, int], box: tuple[int, int], gravity: Place, dpr: float
+) -> None:
+    across, down = min(full[0], box[0]), min(full[1], box[1])
+    left, top = place(*full, across, down, gravity, dpr)
+    assert 0 <= left <= full[0] - across
+    assert 0 <= top <= full[1] - down
+
+
+@pytest.mark.parametrize(
+    ("gravity", "dpr", "corner"),
+    [
+        ("center", 1.0, (75, 40)),
+        ("smart", 1.0, (75, 40)),
+        ("northwest", 1.0, (0, 0)),
+        ("southeast", 1.0, (150, 80)),
+        (("northwest", 10, 0.1), 1.0, (10, 10)),
+        (("southeast", 10, 0.1), 1.0, (140, 70)),
+        (("southeast", 10, 0.1), 2.0, (130, 70)),
+        (("center", 10, 20), 1.0, (85, 60)),
+        (("north", 10, 20), 1.0, (85, 20)),
+        (("south", 0, 500), 1.0, (75, 0)),
+        ((0.5, 0.5), 1.0, (75, 40)),
+        ((0.2, 0.9), 1.0, (15, 80)),
+    ],
+)
+def test_where_a_box_of_50_by_20_lies_in_200_by_100(
+    gravity: Place, dpr: float, corner: tuple[int, int]
+) -> None:
+    assert place(200, 100, 50, 20, gravity, dpr) == corner
+
+
+@given(SIZE, values(Ratio()))
+def test_a_ratio_is_cut_to_with_the_least_loss_and_extended_to_with_the_least_gain(
+    full: tuple[int, int], ratio: tuple[int, int]
+) -> None:
+    for reckon, grows in ((ratio_box, False), (extended_size, True)):
+        across, down = reckon(*full, ratio)
+        # One side stays, the other follows from it.
+        assert across == full[0] or down == full[1]
+        assert near(across, down * ratio[0] / ratio[1]) or near(down, across * ratio[1] / ratio[0])
+        smaller, larger = (full, (across, down)) if grows else ((across, down), full)
+        assert all(map(int.__le__, smaller, larger))
+
+
+@given(SIZE, st.integers(0, 359_999).map(lambda number: number / 1000))
+def test_a_turned_picture_has_room_in_its_box_and_touches_it(
+    full: tuple[int, int], degrees: float
+) -> None:
+    turn = math.radians(degrees)
+    corners = [
+        (x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn))
+        for x, y in product((0, full[0]), (0, full[1]))
+    ]
+    for side, axis in zip(turned_size(*full, degrees), (0, 1), strict=True):
+        reach = [corner[axis] for corner in corners]
+        assert abs(side - (max(reach) - min(reach))) <= 0.5 + 1e-6
+
+
+# What of an image holds a box, and what gives a size when it is reduced.
+
+
+@given(st.integers(1, 500), st.floats(0, 1), st.floats(0, 1))
+def test_whole_pixels_hold_what_lies_between_two_places(
+    most: int, start: float, end: float
+) -> None:
+    low, high = sorted((start * most, end * most))
+    first, count, before, after = span(low, high - low, most)
+    assert 0 <= first < first + count <= most
+    assert first + before == pytest.approx(low, abs=1e-5)
+    assert first + count - after == pytest.approx(high, abs=1e-5)
+    assert before < 1 or first == most - 1
+    assert after < 1 or count == 1
+
+
+@given(st.integers(0, 4_000), st.sampled_from([2, 4, 8]), st.integers(1, 900), st.floats(1.3, 40))
+def test_a_reduction_begins_within_an_eighth_of_a_pixel_of_where_it_should(
+    start: int, shrunk: int, size: int, step: float
+) -> None:
+    length = max(1, round(size * step * shrunk)) / shrunk
+    assume(length / size >= 1.3)
+    assert misplaced(start / shrunk, length, size) <= 0.125 + 1e-6
+
+
+def misplaced(start: float, length: float, size: int) -> float:
+    """Tell by how many px of its result a reduction is off, and check that it gives enough."""
+    step = length / size
+    first, count, skip = reduced_span(start, length, size)
+    made = int(count / (1 / (size / length)) + 0.5)
+    assert 0 <= skip <= made - size
+    assert first >= start - 6
+    assert first + count <= start + length + 6
+    # libvips lays middle on middle.
+    return abs(first + count / 2 + (skip - made / 2) * step - start) / step
+
+
+def test_on_average_a_reduction_begins_where_it_should() -> None:
+    starts = product((0.125, 0.25, 0.375, 0.5, 0.75), (150.5, 283.25, 399.125), range(50, 110))
+    off = [misplaced(*given) for given in starts]
+    assert sum(off) / len(off) < 0.02
 
 
 @pytest.mark.parametrize(

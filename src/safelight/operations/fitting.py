@@ -93,20 +93,18 @@ def in_px(parts: Iterable[Part], sides: Iterable[int]) -> tuple[int, ...]:
     )
 
 
-def crop_box(
-    width: int, height: int, box: tuple[Part, ...], gravity: Place = "center"
-) -> tuple[int, int, int, int]:
+def crop_box(width: int, height: int, box: tuple[Part, ...]) -> tuple[int, int, int, int]:
     """Turn a crop's numbers into px inside a picture of ``width`` x ``height`` px.
 
-    Two numbers are a size that ``gravity`` places. What reaches beyond the picture is cut off; a
-    box wholly outside becomes its nearest pixel.
+    Two numbers are a size, in the middle. What reaches beyond the picture is cut off; a box wholly
+    outside becomes its nearest pixel.
     """
     if len(box) == 2:
         across, down = (
             max(1, min(size, side))
             for size, side in zip(in_px(box, (width, height)), (width, height), strict=True)
         )
-        return *place(width, height, across, down, gravity), across, down
+        return *place(width, height, across, down, "center"), across, down
     left, top, across, down = in_px(box, (width, height, width, height))
     left, top = min(left, width - 1), min(top, height - 1)
     return left, top, max(1, min(across, width - left)), max(1, min(down, height - top))
@@ -118,26 +116,27 @@ def place(
     """Place a box of ``across`` x ``down`` px in, or around, ``width`` x ``height`` px.
 
     Returns its left and top. A compass word goes by its side, offsets (px times ``dpr``, or parts
-    of the side) lead inwards from there, a point comes into the middle of the box. Nothing leaves
-    the room.
+    of the side) lead inwards from there, a point comes into the middle of the box; any other word
+    is the middle. Nothing leaves the room.
     """
-    room = (width - across, height - down)
     if isinstance(gravity, str):
-        word, offsets = gravity, (0, 0)
-    elif len(gravity) == 2:
-        focus = (width * gravity[0] - across / 2, height * gravity[1] - down / 2)
-        return _within(half_up(focus[0]), room[0]), _within(half_up(focus[1]), room[1])
+        gravity = (gravity, 0, 0)
+    if len(gravity) == 2:
+        left, top = (
+            half_up(width * gravity[0] - across / 2),
+            half_up(height * gravity[1] - down / 2),
+        )
     else:
         word, x, y = gravity
-        offsets = in_px(
-            (part if isinstance(part, float) else half_up(part * dpr) for part in (x, y)),
-            (width, height),
-        )  # type: ignore[assignment]
-    left, top = (
-        _within(half_up(space * share) + (-offset if share == 1.0 else offset), space)
-        for space, share, offset in zip(room, COMPASS.get(word, (0.5, 0.5)), offsets, strict=True)
-    )
-    return left, top
+        share = COMPASS.get(word, (0.5, 0.5))
+        left = _aligned(width, across, share[0], x, dpr)
+        top = _aligned(height, down, share[1], y, dpr)
+    return _within(left, width - across), _within(top, height - down)
+
+
+def _aligned(side: int, length: int, share: float, offset: Part, dpr: float) -> int:
+    inwards = half_up(offset * (side if isinstance(offset, float) else dpr))
+    return half_up((side - length) * share) + (-inwards if share == 1.0 else inwards)
 
 
 def _within(offset: int, room: int) -> int:

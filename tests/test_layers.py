@@ -20,10 +20,10 @@ LAYERS = {
     for level, names in enumerate(
         (
             "errors tiff formats params observe",
-            "operations transform picture plan limits icc cicp metadata gainmap signing negotiate"
-            " svg dialects explain openapi placeholders",
+            "operations transform picture plan limits icc cicp metadata gainmap signing access urls"
+            " negotiate svg dialects explain openapi placeholders",
             "engine storage fetch",
-            "workers variants events",
+            "workers variants flights events",
             "service pipelines backfill",
             "config",
             "http functions",

@@ -11,14 +11,15 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from safelight.dialects import Match
-from safelight.errors import Busy, NotFound, SafelightError, SourceChanging, StoreUnavailable, again
+from safelight.errors import Busy, NotFound, SafelightError, SourceChanging, StoreUnavailable
+from safelight.flights import Flights, Questions
 from safelight.formats import by_suffix
 from safelight.limits import Limits
 from safelight.negotiate import modern_format
@@ -30,8 +31,6 @@ from safelight.variants import VariantKey, Variants
 from safelight.workers import NONE, Pictures, Renderer
 
 log = logging.getLogger("safelight")
-
-_Result = TypeVar("_Result")
 
 _TRIES = 3
 _POLL_SECONDS = 0.02
@@ -91,18 +90,11 @@ class Service:
         self.renderer = renderer
         self.limits = limits
         self.capabilities: dict[str, Any] = {}
-        self._queue = queue
+        self._flights = Flights(slots=renderer.slots, queue=queue)
+        self._questions = Questions(threads=2, queue=queue, name="safelight-ask")
         self._lock = threading.Lock()
-        self._flights: dict[object, Future[Any]] = {}
-        self._failures: OrderedDict[object, tuple[SafelightError, float]] = OrderedDict()
         self._infos: OrderedDict[tuple[str, str], Info] = OrderedDict()
         self._analysed: OrderedDict[tuple[str, str], Info] = OrderedDict()
-        self._asking = 0
-        # What a picture has taken lately, on average.
-        self._mean_seconds = 0.0
-        # More threads than slots: reading and storing overlap with rendering.
-        self._makers = ThreadPoolExecutor(2 * renderer.slots + 2, "safelight-make")
-        self._askers = ThreadPoolExecutor(2, "safelight-ask")
 
     def start(self) -> None:
         """Start the renderer. Raises WorkerLost when it cannot."""
@@ -110,8 +102,8 @@ class Service:
 
     def close(self) -> None:
         """Drop what waits, end what runs."""
-        self._makers.shutdown(wait=False, cancel_futures=True)
-        self._askers.shutdown(wait=False, cancel_futures=True)
+        self._flights.close()
+        self._questions.close()
         self.renderer.close()
 
     # What every request does, in time that does not depend on pictures.
@@ -159,8 +151,11 @@ class Service:
 
         ``deadline``: a time of ``time.monotonic()``. Raises Busy, or a failure that is remembered.
         """
-        path = located.variant.path
-        return self._fly(path, lambda: self.make(located, deadline=deadline), deadline)
+        return self._flights.join(
+            located.variant.path,
+            lambda: self.make(located, deadline=deadline),
+            deadline=deadline,
+        )
 
     def submit_analysis(self, key: str, *, deadline: float) -> Future[Info]:
         """Have a source analysed, which is admitted like a picture. Raises as ``submit`` does."""
@@ -169,77 +164,23 @@ class Service:
             known: Future[Info] = Future()
             known.set_result(info)
             return known
-        flight, _ = self._fly(source, lambda: self.analyse(key, deadline=deadline), deadline)
+        flight, _ = self._flights.join(
+            source, lambda: self.analyse(key, deadline=deadline), deadline=deadline
+        )
         return flight
-
-    def _fly(
-        self, token: object, work: Callable[[], _Result], deadline: float
-    ) -> tuple[Future[_Result], bool]:
-        with self._lock:
-            if token in self._flights:
-                return self._flights[token], True
-            self._raise_remembered(token)
-            self._admit(deadline)
-            flight = self._makers.submit(self._remembering, token, work)
-            self._flights[token] = flight
-        flight.add_done_callback(lambda _: self._landed(token))
-        return flight, False
 
     def submit_upload(
         self, source: Opened, transform: Transform, *, deadline: float
     ) -> Future[Rendering]:
         """Have a picture made of bytes that are no source, without storing it. Raises Busy."""
         self.limits.check_wish(transform)
-        token = object()
-        with self._lock:
-            self._admit(deadline)
-            flight = self._makers.submit(self._render, source, transform, deadline)
-            self._flights[token] = flight
-        flight.add_done_callback(lambda _: self._landed(token))
-        return flight
+        return self._flights.alone(
+            lambda: self._render(source, transform, deadline), deadline=deadline
+        )
 
     def submit_info(self, key: str, *, deadline: float) -> Future[Info]:
         """Have a source's header read; never waits behind pictures. Raises Busy."""
-        with self._lock:
-            if self._asking >= self._queue:
-                raise Busy("too many images are being asked about at the moment: try again shortly")
-            asked = self._askers.submit(self.info, key, deadline=deadline)
-            self._asking += 1
-        asked.add_done_callback(lambda _: self._asked())
-        return asked
-
-    def _asked(self) -> None:
-        with self._lock:
-            self._asking -= 1
-
-    def _admit(self, deadline: float) -> None:
-        """Refuse what could not be done in time, before any work is put into it."""
-        waiting = len(self._flights)
-        wait = waiting * self._mean_seconds / self.renderer.slots
-        if waiting >= self._queue or wait > deadline - time.monotonic():
-            error = Busy("too many pictures are being made at the moment: try again shortly")
-            error.retry_after_seconds = max(1, round(wait))
-            raise error
-
-    def _landed(self, token: object) -> None:
-        with self._lock:
-            self._flights.pop(token, None)
-
-    def _raise_remembered(self, token: object) -> None:
-        error, until = self._failures.get(token, (None, 0.0))
-        if error is not None and until > time.monotonic():
-            raise again(error)
-
-    def _remembering(self, token: object, work: Callable[[], _Result]) -> _Result:
-        """Do work, and remember for a while why it cannot be done."""
-        try:
-            return work()
-        except SafelightError as error:
-            if error.cacheable_seconds:
-                until = time.monotonic() + error.cacheable_seconds
-                with self._lock:
-                    _keep(self._failures, token, (error, until))
-            raise
+        return self._questions.ask(lambda: self.info(key, deadline=deadline))
 
     def make(self, located: Located, *, deadline: float) -> Answer:
         """Make a missing variant, unless another process does so first.
@@ -316,9 +257,7 @@ class Service:
         started = time.monotonic()
         rendering = self.renderer.render(source, transform, deadline=deadline, pictures=pictures)
         spent = (rendering.decode_ms + rendering.encode_ms) / 1e3
-        with self._lock:
-            spent = min(spent, time.monotonic() - started)
-            self._mean_seconds += 0.1 * (spent - self._mean_seconds)
+        self._flights.took(min(spent, time.monotonic() - started))
         return rendering
 
     def _store(self, located: Located, rendering: Rendering) -> float | None:

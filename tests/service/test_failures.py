@@ -104,12 +104,12 @@ def test_too_many_questions_are_refused_and_the_next_ones_are_not(
         service.submit_info(MEADOW, deadline=soon())
     answering.set()
     assert [question.result(20).header.width for question in asked] == [1280, 1280]
-    wait_for(lambda: service._asking == 0)
+    wait_for(lambda: not service._questions)
     assert service.submit_info(MEADOW, deadline=soon()).result(20).header.width == 1280
 
 
 def test_work_that_could_not_be_done_in_time_is_refused(service: Service, gate: Gate) -> None:
-    service._mean_seconds = 5.0
+    service._flights.mean_seconds = 5.0
     gate.open.clear()
     flight, _ = service.submit(located(service, w=60), deadline=soon())
     with pytest.raises(Busy):

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from safelight.params import Angle, Enum, Flag, Float, Int, Kind
+from safelight.params import Angle, Bytes, Enum, Flag, Float, Int, Kind
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from safelight.params import Angle, Enum, Flag, Float, Int, Kind
         (Float(0, 1), ".5", 0.5),
         (Float(-1, 1), "-0.0", 0.0),
         (Float(0, 1, words=("all",)), "all", "all"),
+        (Bytes(1, 9_000_000), "500", 500),
+        (Bytes(1, 9_000_000), "050b", 50),
+        (Bytes(1, 9_000_000), "50kB", 50_000),
+        (Bytes(1, 9_000_000), "50K", 50_000),
+        (Bytes(1, 9_000_000), "2mb", 2_000_000),
         (Angle(), "90", 90.0),
         (Angle(), "-90", 270.0),
         (Angle(), "360", 0.0),
@@ -41,6 +46,8 @@ def test_these_are_read(kind: Kind, text: str, value: Any) -> None:
             Float(0.1, 8),
             ["", "0.0994", "8.001", "-1", "nan", "inf", "1e0", "1.", ".", "1,5", "٣", "1" * 400],
         ),
+        (Bytes(100, 900_000), ["", "99", "1mb", "kb", "5 kb", "5kib", "0.5kb", "-500", "٣٠٠"]),
+        (Bytes(100, 900_000), ["9" * 5_000, "500\n", "500\u212a"]),
         (Angle(), ["", "361", "-360.001", "90deg", "right"]),
         (Flag(), ["", "2", "ja", " ", "truee"]),
         (Enum(("a", "b")), ["", "c", "a b", "a\n"]),
@@ -59,6 +66,7 @@ def test_these_are_refused(kind: Kind, texts: list[str]) -> None:
         (Int(1, 100, words=("auto",)), "0", "a whole number from 1 to 100, or auto"),
         (Float(0.1, 8), "9", "a number from 0.1 to 8"),
         (Float(0, 1, words=("none", "all")), "9", "a number from 0 to 1, or none, or all"),
+        (Bytes(1, 9), "10", "bytes from 1 to 9, such as 50000 or 50kb"),
         (Angle(), "400", "degrees from -360 to 360"),
         (Enum(("a", "b")), "c", "one of a, b"),
         (Flag(), "ja", "true or false"),

@@ -15,6 +15,7 @@ from safelight.params import (
     Angle,
     Box,
     Boxes,
+    Bytes,
     Colour,
     Colours,
     Enum,
@@ -47,6 +48,10 @@ def _int(kind: Int) -> SearchStrategy[Any]:
     near = st.integers(kind.low, min(kind.high, kind.low + 4_000))
     ends = st.sampled_from([kind.low, kind.high])
     return _or_words(st.one_of(near, st.integers(kind.low, kind.high), ends), kind)
+
+
+def _bytes(kind: Bytes) -> SearchStrategy[Any]:
+    return st.integers(kind.low, kind.high)
 
 
 def _float(kind: Float) -> SearchStrategy[Any]:
@@ -146,6 +151,7 @@ BY_KIND: dict[type, Callable[[Any], SearchStrategy[Any]]] = {
     Box: _box,
     Angle: _angle,
     Boxes: _boxes,
+    Bytes: _bytes,
     Colours: _colours,
     Key: _key,
     Length: _length,

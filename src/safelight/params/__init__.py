@@ -19,7 +19,7 @@ from safelight.params.places import (
     Ratio,
     Sides,
 )
-from safelight.params.scalars import Angle, Enum, Flag, Float, Int
+from safelight.params.scalars import Angle, Bytes, Enum, Flag, Float, Int
 from safelight.params.texts import Key, Text
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Angle",
     "Box",
     "Boxes",
+    "Bytes",
     "Colour",
     "Colours",
     "Enum",

@@ -75,6 +75,35 @@ def _schema(number: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
     return {"oneOf": [number, {"type": "string", "enum": list(words)}]} if words else number
 
 
+_MULTIPLES = {"": 1, "b": 1, "k": 1_000, "kb": 1_000, "m": 1_000_000, "mb": 1_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A number of bytes from ``low`` to ``high``; kb and mb are a thousand and a million."""
+
+    low: int
+    high: int
+    bare: ClassVar[str | None] = None
+    aliases: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> int:
+        """Read digits with or without a multiple. Raises ValueError when out of bounds."""
+        found = re.fullmatch(r"([0-9]{1,9})([kKmM]?[bB]?)", text)
+        size = int(found[1]) * _MULTIPLES[found[2].lower()] if found else 0
+        if not self.low <= size <= self.high:
+            raise ValueError(f"bytes from {self.low} to {self.high}, such as 50000 or 50kb")
+        return size
+
+    def build(self, value: int) -> str:
+        """Write decimal digits."""
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the bounds; a multiple is for people."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
 @dataclass(frozen=True, slots=True)
 class Angle:
     """Degrees clockwise; a full turn is none, so the value is from 0 to below 360."""

@@ -26,11 +26,11 @@ def displacement(picture: Image.Image, reference: Image.Image) -> float:
     """
     assert picture.size == reference.size
     found, expected = (np.asarray(p.convert("L"), dtype=np.float64) for p in (picture, reference))
-    down, across = np.gradient(expected)
+    down, across = np.gradient(expected, axis=0), np.gradient(expected, axis=1)
     height, width = expected.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     inner = (slice(_EDGE, -_EDGE), slice(_EDGE, -_EDGE))
-    causes = (across, across * x, down, down * y, expected, np.ones_like(expected))
-    slopes = np.stack([cause[inner].ravel() for cause in causes], axis=1)
+    causes = np.stack([across, across * x, down, down * y, expected, np.ones_like(expected)])
+    slopes = causes[:, inner[0], inner[1]].reshape(len(causes), -1).T
     moved, *_ = np.linalg.lstsq(slopes, (found - expected)[inner].ravel(), rcond=None)
     return float(max(abs(moved[0]) + abs(moved[1]), abs(moved[2]) + abs(moved[3])))

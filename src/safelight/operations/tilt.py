@@ -49,11 +49,12 @@ def _turned(frame: Frame, degrees: float, columns: int, rows: int) -> Image:
     there = image.new_from_image(frame.peak).affine(matrix, **place)
     if alpha:
         pixels = pixels.multiply(there.linear(1 / frame.peak, 0)).unpremultiply()
-        turned: Image = pixels.rint().cast(image.format)
-        return turned
-    nothing = [0.0] * (image.bands + 1)
-    cut: Image = there.ifthenelse(pixels.bandjoin(there), nothing)
-    return cut
+        pixels = pixels.rint().cast(image.format)
+    else:
+        pixels = pixels.bandjoin(there)
+    last = pixels.bands - 1
+    turned: Image = pixels.extract_band(last).ifthenelse(pixels, [0.0] * (last + 1))
+    return turned
 
 
 def _on_ground(frame: Frame, turned: Image) -> Image:

@@ -16,6 +16,8 @@ from safelight.storage import FolderStore
 from safelight.transform import Transform
 from safelight.workers.inprocess import InProcess
 
+KEYS = "sixteen letters 1, sixteen letters 2"
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -64,6 +66,11 @@ def test_options_win_over_the_environment_and_that_over_the_file() -> None:
         ("SAFELIGHT_SERVER_INDEX", "off", "server", "index", "off"),
         ("SAFELIGHT_SECURITY_UNSIGNED", "true", "security", "unsigned", True),
         ("SAFELIGHT_SECURITY_UNSIGNED", "0", "security", "unsigned", False),
+        ("SAFELIGHT_SECURITY_KEYS", KEYS, "security", "keys", tuple(KEYS.split(", "))),
+        ("SAFELIGHT_SECURITY_KEYS", KEYS[:17], "security", "keys", (KEYS[:17],)),
+        ("SAFELIGHT_SECURITY_KEYS", "", "security", "keys", ()),
+        ("SAFELIGHT_SECURITY_OPERATIONS", "resize,w", "security", "operations", ("resize", "w")),
+        ("SAFELIGHT_SECURITY_WIDTHS", "320,640", "security", "widths", (320, 640)),
         ("SAFELIGHT_REQUEST_DEFAULTS", "fit=fill", "request", "defaults", "fit=fill"),
     ],
 )
@@ -138,12 +145,21 @@ WRONG = [
     ("[variants]\nmax_bytes = 0", "variants.max_bytes", ">= 1"),
     ("[source]\nurl = 5", "source.url", "got `int`"),
     ('[security]\nunsigned = "maybe"', "security.unsigned", "got `str`"),
+    ('[security]\nkeys = ["fifteen letters"]', "security.keys", "key 1 has 15 characters"),
+    (f'[security]\nkeys = ["{"x" * 16}", "", 5]', "security.keys", "got `int`"),
+    (f'[security]\nkeys = ["{"x" * 16}", ""]', "security.keys", "key 2 has 0 characters"),
+    ("[security]\nkeys = 5", "security.keys", "got `int`"),
+    ('[security]\nadmin_key = "short"', "security.admin_key", "has 5 characters"),
+    ('[security]\noperations = ["blurr"]', "security.operations", "'blurr' is no operation"),
+    ("[security]\nwidths = [320, 0]", "security.widths", ">= 1"),
+    ('[security]\nwidths = "a,b"', "security.widths", "got `str`"),
     ("[presets]\nthumb = 3", "presets.thumb", "no transform"),
     ('[presets.thumb]\nw = "1"', "presets.thumb", "no transform"),
     ('[presets]\nthumb = "w=wide"', "presets.thumb", "'wide' is not valid"),
     ('[presets]\nthumb = "size=3"', "presets.thumb", "unknown name"),
     ('[presets]\nThumb = "w=1"', "presets.Thumb", "only a-z"),
     ('[presets]\n"a b" = "w=1"', "presets.a b", "only a-z"),
+    ('[presets]\ns-mall = "w=1"', "presets.s-mall", "something else"),
     ('[presets]\npic = "w=1"', "presets.pic", "something else"),
     ('[request]\ndefaults = "w=wide"', "request.defaults", "'wide' is not valid"),
 ]

@@ -14,11 +14,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from safelight.access import Security
 from safelight.dialects import DIALECTS, Grammar
 from safelight.errors import SafelightError, SettingError
 from safelight.limits import Limits
 from safelight.operations import PARAMETERS
 from safelight.service import Service
+from safelight.signing import MARK
 from safelight.storage import Store, open_store
 from safelight.transform import ORIGINAL, Transform, bare_size, parse_preset
 from safelight.variants import Variants
@@ -83,16 +85,6 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SecuritySettings:
-    """``unsigned`` lets anyone who can reach the server ask for any transform.
-
-    Without it the server listens on this machine only.
-    """
-
-    unsigned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. ``base`` is the folder that relative paths start from."""
 
@@ -103,7 +95,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     workers: Workers = field(default_factory=Workers)
     server: ServerSettings = field(default_factory=ServerSettings)
-    security: SecuritySettings = field(default_factory=SecuritySettings)
+    security: Security = field(default_factory=Security)
 
 
 def load(
@@ -176,7 +168,7 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
 
 def _convert(given: Mapping[str, Any]) -> Settings:
     plain = {
-        section: {name: _as_bytes(name, value) for name, value in values.items()}
+        section: {name: _plain(section, name, value) for name, value in values.items()}
         if section != "presets"
         else values
         for section, values in given.items()
@@ -189,6 +181,7 @@ def _convert(given: Mapping[str, Any]) -> Settings:
     except msgspec.ValidationError as error:
         raise SettingError(_explained(str(error))) from error
     _refuse_impossible(settings)
+    settings.security.check_settings()
     return settings
 
 
@@ -209,9 +202,13 @@ def _refuse_impossible(settings: Settings) -> None:
                 )
 
 
-def _as_bytes(name: str, value: Any) -> Any:
-    """Read "64MB" where a number of bytes is set."""
-    if not isinstance(value, str) or not re.search(r"bytes$|memory$", name):
+def _plain(section: str, name: str, value: Any) -> Any:
+    """Read "64MB" where a number of bytes is set, and "a, b" where a list is."""
+    if not isinstance(value, str):
+        return value
+    if typing.get_origin(typing.get_type_hints(_sections()[section]).get(name)) is tuple:
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if not re.search(r"bytes$|memory$", name):
         return value
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*", value)
     if not found or found[2].lower() not in _SIZES:
@@ -221,7 +218,7 @@ def _as_bytes(name: str, value: Any) -> Any:
 
 def _explained(message: str) -> str:
     fault, _, path = message.partition(" - at `$.")
-    name = path.rstrip("`")
+    name = re.sub(r"\[.*", "", path.rstrip("`"))
     section, _, setting = name.partition(".")
     values = getattr(Settings(), section, None)
     default = getattr(values, setting, None)
@@ -244,7 +241,8 @@ def grammar(settings: Settings) -> Grammar:
             raise SettingError(
                 f"presets.{name}: a name has only a-z, 0-9, _ and - (example: thumb-300)"
             )
-        if name in RESERVED or name in _PARAMETER_NAMES or bare_size(name):
+        taken = name in RESERVED or name in _PARAMETER_NAMES or name.startswith(MARK)
+        if taken or bare_size(name):
             raise SettingError(
                 f"presets.{name}: the name means something else in an address; "
                 f"choose another (example: my-{name})"

@@ -94,6 +94,15 @@ def _canonical(arguments: tuple[tuple[str, Any], ...]) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A transform and how it was said: which presets were named, and which parameters."""
+
+    transform: Transform
+    presets: tuple[str, ...]
+    names: frozenset[str]
+
+
 def parse(
     text: str, presets: Mapping[str, Transform] | None = None, defaults: Transform | None = None
 ) -> Transform:
@@ -103,8 +112,14 @@ def parse(
     arguments win over those of a preset, and those over ``defaults``; an empty one (``crop=``)
     takes the preset's away. Raises TransformInvalid.
     """
-    given = dict(defaults.arguments) if defaults else {}
-    return Transform.of(**(given | _read(text, presets or {})))
+    return parse_wording(text, presets or {}, defaults or Transform()).transform
+
+
+def parse_wording(text: str, presets: Mapping[str, Transform], defaults: Transform) -> Wording:
+    """Read what ``parse`` reads, and note how it was said. Raises TransformInvalid."""
+    named, explicit = _read(text, presets)
+    given = dict(defaults.arguments) | _together(named, presets) | explicit
+    return Wording(Transform.of(**given), named, frozenset(explicit))
 
 
 def parse_preset(text: str) -> Transform:
@@ -113,16 +128,17 @@ def parse_preset(text: str) -> Transform:
     It keeps what has no effect by itself ("fit=fill" without a size) or is the default anyhow
     ("fit=cover"): it counts once the rest is known. Raises TransformInvalid.
     """
-    given = _read(text, {})
+    _, given = _read(text, {})
     kept = (name for name in PARAMETERS if given.get(name) is not None)
     return Transform(tuple((name, given[name]) for name in kept))
 
 
-def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
+def _read(text: str, presets: Mapping[str, Transform]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Read the names of presets, and what is said in so many words."""
     if len(text) > MAX_TEXT:
         raise TransformInvalid(f"the transform is longer than {MAX_TEXT} characters")
     explicit: dict[str, Any] = {}
-    preset: dict[str, Any] = {}
+    named: list[str] = []
     for token in filter(None, text.split(",")):
         name, equals, raw = token.partition("=")
         word = unquote(name)
@@ -133,10 +149,7 @@ def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
         elif word == ORIGINAL:
             continue
         elif word in presets:
-            for key, value in presets[word].arguments:
-                # By their texts: 1 equals 1.0, and is not the same crop.
-                if repr(preset.setdefault(key, value)) != repr(value):
-                    raise TransformInvalid(f"two presets set {key!r} to different values")
+            named.append(word)
         elif (size := bare_size(word)) is not None:
             for side, length in zip(("w", "h"), size, strict=True):
                 if length:
@@ -145,7 +158,18 @@ def _read(text: str, presets: Mapping[str, Transform]) -> dict[str, Any]:
             _set(explicit, _known(word), bare)
         else:
             raise TransformInvalid(_unknown(word, presets))
-    return preset | explicit
+    return tuple(named), explicit
+
+
+def _together(named: tuple[str, ...], presets: Mapping[str, Transform]) -> dict[str, Any]:
+    """Put presets together; they may not differ."""
+    together: dict[str, Any] = {}
+    for name in named:
+        for key, value in presets[name].arguments:
+            # By their texts: 1 equals 1.0, and is not the same crop.
+            if repr(together.setdefault(key, value)) != repr(value):
+                raise TransformInvalid(f"two presets set {key!r} to different values")
+    return together
 
 
 def _unset(arguments: dict[str, Any], name: str) -> None:

@@ -1,11 +1,14 @@
 """The command line: what each command prints, writes, refuses, and ends with."""
 
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
 
 from safelight import __version__
+from safelight.signing import Signer
 from tests.support.commands import COMMANDS, MEADOW, command, refused, run
 from tests.support.serving import serving
 
@@ -100,6 +103,46 @@ def test_a_source_that_is_missing_is_told_in_the_explanation() -> None:
 @pytest.mark.parametrize(("transform", "said"), [("size=5", "unknown name"), ("9000x", "at most")])
 def test_an_address_that_would_be_refused_is_not_printed(transform: str, said: str) -> None:
     refused(run("url", "cat.jpg", transform), said)
+
+
+KEYS = '[security]\nkeys = ["correct horse battery staple", "the key before this one"]\n'
+
+
+def test_an_address_is_signed_with_the_first_key(home: Path) -> None:
+    Path("safelight.toml").write_text(KEYS)
+    signer = Signer("correct horse battery staple")
+    address = run("url", "a cat.jpg", "w=64", "--sign", "--base", "https://img.example.com/").stdout
+    assert address == f"https://img.example.com{signer.sign('/w=64/a%20cat.jpg')}\n"
+    signed = run("url", "photo-1mp.jpg", "w=64", "--expires", "1h").stdout.rstrip()
+    until = re.search(r"\.([0-9]+)/", signed)
+    assert until is not None
+    assert 3_500 < int(until[1]) - time.time() <= 3_600
+    with serving(home / "photos", home, "--workers", "1") as server:
+        assert server.get(signed).status == 200
+        assert server.get("/w=64/photo-1mp.jpg").status == 403
+    explained = run("url", "photo-1mp.jpg", "w=64", "--sign", "--explain").stdout
+    assert explained.startswith(f"address    {signer.sign('/w=64/photo-1mp.jpg')}\n")
+
+
+def test_an_address_that_would_not_be_allowed_is_not_printed() -> None:
+    Path("safelight.toml").write_text(KEYS)
+    result = run("url", "cat.jpg", "w=64")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "not signed" in result.stderr
+    assert "--sign" in result.stderr
+    Path("safelight.toml").write_text(f'[presets]\nthumb = "w=9"\n{KEYS}presets_only = true\n')
+    assert run("url", "a cat.jpg", "thumb").stdout == "/thumb/a%20cat.jpg\n"
+    assert run("url", "cat.jpg", "thumb,w=9").exit_code == 1
+
+
+@pytest.mark.parametrize("time", ["1", "h", "1y", "-1h", "1 h", "", "1e3s"])
+def test_a_time_that_is_none_is_named(time: str) -> None:
+    Path("safelight.toml").write_text(KEYS)
+    refused(run("url", "cat.jpg", "w=64", "--sign", "--expires", time), "--expires: ", "1h")
+
+
+def test_nothing_is_signed_without_a_key() -> None:
+    refused(run("url", "cat.jpg", "w=64", "--sign"), "security.keys: there is none")
 
 
 # info

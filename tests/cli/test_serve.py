@@ -39,7 +39,24 @@ def test_a_folder_that_is_not_there_is_named(arguments: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_others_are_not_served_unless_it_is_said_in_so_many_words(host: str) -> None:
-    refused(run("serve", "photos", "--host", host), "server.host", host, "--unsigned")
+    refused(
+        run("serve", "photos", "--host", host),
+        "server.host", host, "--unsigned", "security.keys", "security.presets_only",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "security", ['keys = ["correct horse battery staple"]', "presets_only = true"]
+)
+def test_others_are_served_what_is_signed_or_named(home: Path, security: str) -> None:
+    settings = f'[presets]\nthumb = "w=9"\n[security]\n{security}\n'
+    options = ("--workers", "1", "--host", "0.0.0.0")
+    with serving(home / "photos", home, *options, settings=settings) as server:
+        assert "  off: what is not allowed without a signature" in server.output
+        assert "horse" not in server.output
+        assert server.get("/10x10/exif-6.jpg").code == "forbidden"
+        assert server.get("/").code == "not_found"
+        assert server.get("/thumb/exif-6.jpg").status == (200 if "presets" in security else 403)
 
 
 @pytest.mark.parametrize(

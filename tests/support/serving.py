@@ -18,7 +18,7 @@ from typing import Any
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:([0-9]+)/")
+_ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|0\.0\.0\.0):([0-9]+)/")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -11,26 +12,48 @@ from safelight import config
 from safelight.cli.command import CONFIG, plainly
 from safelight.dialects import Match, native
 from safelight.dialects.grammar import read_key, write_key
-from safelight.errors import NotFound, SourceError
+from safelight.errors import Forbidden, NotFound, SettingError, SourceError
 from safelight.explain import lines
 from safelight.picture import Header
 from safelight.service import Service
-from safelight.transform import parse
+from safelight.signing import Signer
+from safelight.transform import parse_wording
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @click.command()
 @click.argument("key")
 @click.argument("transform")
 @click.option("--explain", "explained", is_flag=True, help="Print what happens, step by step.")
+@click.option("--sign", "signed", is_flag=True, help="Sign it with the first of security.keys.")
+@click.option("--expires", metavar="TIME", help="How long the signature holds: 90s, 15m, 1h, 7d.")
+@click.option("--base", default="", metavar="URL", help="Where the service is, to put before it.")
 @CONFIG
 @plainly
-def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None:
+def url(
+    key: str,
+    transform: str,
+    expires: str | None,
+    base: str,
+    file: Path | None,
+    *,
+    explained: bool,
+    signed: bool,
+) -> None:
     """Print the address of the picture that TRANSFORM makes of KEY."""
     settings = config.load(file)
     rules = config.grammar(settings)
-    wanted = parse(transform, rules.presets, rules.defaults)
+    wording = parse_wording(transform, rules.presets, rules.defaults)
+    wanted = wording.transform
     settings.limits.check_wish(wanted)
-    address = native.build(read_key(write_key(key)), wanted)
+    key = read_key(write_key(key))
+    address = native.build(key, wanted)
+    if signed or expires:
+        address = _signer(settings).sign(address, expires=_expiry(expires))
+    elif not explained:
+        address = _unsigned(address, Match(key, wanted, wording.presets, wording.names), settings)
+    address = base.rstrip("/") + address
     if not explained:
         click.echo(address)
         return
@@ -49,6 +72,37 @@ def url(key: str, transform: str, file: Path | None, *, explained: bool) -> None
         click.echo(line)
     click.echo(f"version    {located.version}")
     click.echo(f"variant    {located.variant.path}")
+
+
+def _signer(settings: config.Settings) -> Signer:
+    """Sign as the first key does. Raises SettingError."""
+    if not settings.security.keys:
+        raise SettingError(
+            "security.keys: there is none to sign with "
+            '(example: keys = ["write here what `openssl rand -hex 32` prints"])'
+        )
+    return Signer(settings.security.keys[0])
+
+
+def _unsigned(address: str, match: Match, settings: config.Settings) -> str:
+    """Say presets by their names where nothing else may be said. Raises Forbidden."""
+    try:
+        settings.security.check(match)
+    except Forbidden as error:
+        raise Forbidden(f"{error.detail} (here: --sign)") from None
+    if settings.security.presets_only:
+        return f"/{','.join(match.presets)}/{write_key(match.key)}"
+    return address
+
+
+def _expiry(text: str | None) -> int | None:
+    """Reckon the second at which a signature ends. Raises SettingError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if found is None:
+        raise SettingError(f"--expires: {text!r} is no time (example: --expires 1h)")
+    return int(time.time()) + int(found[1]) * _SECONDS[found[2]]
 
 
 def _header(service: Service, key: str) -> Header:

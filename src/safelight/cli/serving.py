@@ -52,23 +52,29 @@ def serve(
     settings = config.load(file, overrides=overrides)
     listening = settings.server
     local = _is_loopback(listening.host)
-    if not local and not settings.security.unsigned:
+    security = settings.security
+    if not local and not security.exposable:
         raise SettingError(
-            f"server.host: {listening.host} can be reached by others, and requests are not signed: "
-            "add --unsigned (security.unsigned = true) if that is what you want"
+            f"server.host: {listening.host} can be reached by others, and anyone may ask for "
+            "anything: set security.keys, so that only signed addresses are answered, or "
+            "security.presets_only, or add --unsigned (security.unsigned = true) if that is what "
+            "you want"
         )
     service = config.build(settings)
     service.sources.check()
     chosen = free_port(listening.host, listening.port)
-    index = listening.index == "on" or (listening.index == "local" and local)
+    index = security.unrestricted and (
+        listening.index == "on" or (listening.index == "local" and local)
+    )
     address = (
         f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
     )
 
     def ready() -> None:
         click.echo(f"Safelight {__version__} serves {settings.source.url} at {address}/")
-        for url, meaning in examples(service.samples(24))[:3]:
-            click.echo(f"  {address}{url}   {meaning}")
+        if security.unrestricted:
+            for url, meaning in examples(service.samples(24))[:3]:
+                click.echo(f"  {address}{url}   {meaning}")
         click.echo(f"Variants are kept in {settings.variants.url}. Ctrl-C stops.")
         for line in _off_by_default(settings, index=index):
             click.echo(f"  off: {line}")
@@ -84,9 +90,12 @@ def serve(
 
 
 def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:
-    if not settings.security.unsigned:
+    security = settings.security
+    if not security.exposable:
         yield "other machines (--host 0.0.0.0 --unsigned)"
-    if not index:
+    if not security.unrestricted:
+        yield "what is not allowed without a signature (safelight url KEY TRANSFORM --sign)"
+    elif not index:
         yield 'the list of images at / (server.index = "on")'
     yield "enlarging beyond the source (enlarge in the address, or request.defaults)"
 

@@ -24,10 +24,23 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What an address means."""
+    """What an address means, and how it was said.
+
+    ``presets`` are those that it names, ``said`` the parameters that it gives in so many words:
+    all of the transform's, where a dialect does not tell.
+    """
 
     key: str
     transform: Transform
+    presets: tuple[str, ...] = field(default=(), compare=False)
+    said: frozenset[str] | None = field(default=None, compare=False)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that the address asks for by itself."""
+        if self.said is not None:
+            return self.said
+        return frozenset(name for name, _ in self.transform.arguments)
 
 
 def decode(text: str) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from safelight.dialects.grammar import Grammar, Match, read_key, write_key
 from safelight.errors import NotFound
-from safelight.transform import ORIGINAL, Transform
-from safelight.transform import parse as parse_transform
+from safelight.transform import ORIGINAL, Transform, parse_wording
 
 
 def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a query says nothing here
@@ -19,7 +18,8 @@ def parse(path: str, query: str, grammar: Grammar) -> Match:  # noqa: ARG001 - a
             "there is nothing here: an address is /{transform}/{key}, such as /800x600/cat.jpg"
         )
     source = read_key(key)
-    return Match(source, parse_transform(text, grammar.presets, grammar.defaults))
+    wording = parse_wording(text, grammar.presets, grammar.defaults)
+    return Match(source, wording.transform, wording.presets, wording.names)
 
 
 def build(key: str, transform: Transform) -> str:

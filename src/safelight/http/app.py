@@ -9,6 +9,7 @@ from safelight import openapi
 from safelight.config import Settings, grammar
 from safelight.errors import MethodNotAllowed, NotFound, SafelightError
 from safelight.http import pages
+from safelight.http.addresses import Addresses, bounded
 from safelight.http.exchange import (
     Incoming,
     Receive,
@@ -35,9 +36,10 @@ class Application:
         # Set when the server is about to stop: each answer then tells that its connection ends.
         self.closing = False
         self._grammar = grammar(settings)
+        self._addresses = Addresses(self._grammar, settings.security)
         self._pictures = Pictures(
             service,
-            self._grammar,
+            self._addresses,
             max_age=settings.server.max_age,
             body_seconds=settings.server.body_seconds,
         )
@@ -53,7 +55,8 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         try:
-            return await self._route(Incoming.of(scope, receive))
+            incoming = self._addresses.opened(Incoming.of(scope, receive))
+            return bounded(await self._route(incoming), incoming)
         except MethodNotAllowed as error:
             return problem(error, [(b"allow", error.detail.rpartition("use ")[2].encode())])
         except SafelightError as error:

@@ -34,7 +34,11 @@ NO_STORE = (b"cache-control", b"no-store")
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request: method, path and query still percent-encoded, headers by lower-case name."""
+    """A request: method, path and query still percent-encoded, headers by lower-case name.
+
+    ``signed``: its address had a good signature, which is off; ``seconds_left`` is how long that
+    holds, None for ever.
+    """
 
     method: str
     path: str
@@ -42,6 +46,8 @@ class Incoming:
     root: str
     headers: dict[bytes, bytes]
     receive: Receive
+    signed: bool = False
+    seconds_left: float | None = None
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Incoming:

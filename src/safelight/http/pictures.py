@@ -6,13 +6,13 @@ import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
-from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from safelight.dialects import Grammar, match
+from safelight.dialects import Match
 from safelight.dialects.grammar import read_key, read_query
 from safelight.errors import DeadlineExceeded, RangeInvalid, TransformInvalid
 from safelight.formats import BY_NAME
+from safelight.http.addresses import Addresses
 from safelight.http.exchange import (
     NO_STORE,
     Headers,
@@ -40,12 +40,11 @@ class Pictures:
     """Answer requests for variants, uploads and facts."""
 
     def __init__(
-        self, service: Service, grammar: Grammar, *, max_age: int, body_seconds: float
+        self, service: Service, addresses: Addresses, *, max_age: int, body_seconds: float
     ) -> None:
         """``max_age``: seconds that a browser may keep a picture; ``body_seconds``: see config."""
         self._service = service
-        # The same few addresses are asked for again and again, and what they mean never changes.
-        self._match = lru_cache(maxsize=4_096)(partial(match, grammar=grammar))
+        self._addresses = addresses
         self._cache_control = (b"cache-control", b"public, max-age=%d" % max_age)
         limits = service.limits
         self._uploads = Uploads(
@@ -55,7 +54,7 @@ class Pictures:
     async def variant(self, incoming: Incoming) -> Response:
         """Answer an address of any dialect."""
         deadline = self._deadline()
-        wanted = self._match(incoming.path, incoming.query)
+        wanted = self._addresses.match(incoming)
         located = self._service.locate(wanted, incoming.header(b"accept"))
         if_none_match = incoming.header(b"if-none-match")
         if if_none_match and matches(if_none_match, located.variant.etag):
@@ -90,6 +89,7 @@ class Pictures:
     async def upload(self, incoming: Incoming) -> Response:
         """Answer ``POST /resize`` with the body as a JPEG that fits inside width and height."""
         transform = _upload_transform(incoming.query)
+        self._addresses.check(incoming, Match("", transform))
         source = await self._uploads.receive(incoming)
         deadline = self._deadline()
         try:
@@ -113,6 +113,7 @@ class Pictures:
     async def info(self, incoming: Incoming) -> Response:
         """Answer ``/info/{key}``, with ``?analyse`` also what the picture looks like."""
         key = read_key(incoming.path.removeprefix("/info/"))
+        self._addresses.check(incoming, Match(key, Transform()))
         deadline = self._deadline()
         looks = "analyse" in read_query(incoming.query, ("analyse",))
         submit = self._service.submit_analysis if looks else self._service.submit_info

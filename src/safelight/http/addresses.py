@@ -1,0 +1,73 @@
+"""What addresses mean, and whether they may be asked for."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from functools import lru_cache, partial
+
+from safelight.access import Security
+from safelight.dialects import Grammar, Match, match
+from safelight.http.exchange import Incoming, Response
+from safelight.signing import is_signed, verify
+
+_REMEMBERED = 4_096
+_MAX_AGE = re.compile(rb"(?<=max-age=)[0-9]+")
+
+
+class Addresses:
+    """Read addresses; one that is not allowed ends here, before anything is looked up."""
+
+    def __init__(self, grammar: Grammar, security: Security) -> None:
+        """``grammar``: what an address may refer to; ``security``: what it may ask for."""
+        self._grammar = grammar
+        self._security = security
+        # The same few addresses are asked for again and again, and what they mean never changes.
+        self._verify = lru_cache(_REMEMBERED)(partial(verify, keys=security.keys))
+        self._read = lru_cache(_REMEMBERED)(self._match)
+
+    def opened(self, incoming: Incoming) -> Incoming:
+        """Check the signature of an address and take it off, if there is one. Raises Forbidden."""
+        if not is_signed(incoming.path):
+            return incoming
+        query = incoming.query
+        signed = self._verify(f"{incoming.path}?{query}" if query else incoming.path)
+        path, _, query = signed.target.partition("?")
+        # What an address means does not change, but the time does.
+        left = signed.seconds_left(time.time())
+        return replace(incoming, path=path, query=query, signed=True, seconds_left=left)
+
+    def match(self, incoming: Incoming) -> Match:
+        """Read the address of a variant. Raises RequestError, NotFound, Forbidden."""
+        return self._read(incoming.path, incoming.query, incoming.signed)
+
+    def _match(self, path: str, query: str, signed: bool) -> Match:
+        if signed:
+            return match(path, query, self._grammar)
+        self._security.check_heard()
+        found = match(path, query, self._grammar)
+        self._security.check(found)
+        return found
+
+    def check(self, incoming: Incoming, wanted: Match) -> None:
+        """Check what is asked for by other means than the address of a variant.
+
+        Raises Forbidden.
+        """
+        if not incoming.signed:
+            self._security.check(wanted)
+
+
+def bounded(response: Response, incoming: Incoming) -> Response:
+    """Let no cache keep an answer longer than its address holds."""
+    left = incoming.seconds_left
+    if left is None:
+        return response
+    headers = [
+        (name, _MAX_AGE.sub(lambda age: b"%d" % min(int(age[0]), left), value))
+        if name == b"cache-control"
+        else (name, value)
+        for name, value in response.headers
+    ]
+    return replace(response, headers=headers)

@@ -3,11 +3,14 @@
 ``sh`` blocks run line by line in a folder with ``examples/photos``, a server of the same files
 behind the address that the documents name; ``console`` blocks show what a command says, with … for
 what differs between machines; ``toml`` blocks are loaded as settings; of ``html`` blocks every
-address is asked for.
+address is asked for; ``python`` blocks are run, ``pycon`` blocks say what they show. ``js`` blocks,
+and other people's frameworks, are tried in tests/full.
 """
 
 from __future__ import annotations
 
+import doctest
+import json
 import os
 import re
 import shlex
@@ -21,6 +24,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +39,9 @@ ADDRESS = "127.0.0.1:8000"
 SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
 # What changes or needs the machine: run by the tests of the build, in a fresh environment.
 BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*|python (-m )?bench.*)$")
-KNOWN_LANGUAGES = {"sh", "console", "toml", "html"}
+VECTORS = json.loads((ROOT / "tests" / "data" / "signing-vectors.json").read_text("utf-8"))
+KNOWN_LANGUAGES = {"sh", "console", "toml", "html", "python", "pycon", "js"}
+WITH_FRAMEWORKS = "mount.md"
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,32 @@ def test_addresses_in_pages_answer(block: Block, address: str) -> None:
     found = re.findall(r'(?:src|href)="(http://[^"]+)"', block.text.replace(ADDRESS, address))
     assert found
     assert [url for url in found if not answers(url)] == []
+
+
+@pytest.mark.parametrize("block", of("python"), ids=str)
+def test_programs_run(block: Block) -> None:
+    program = compile(block.text, str(block), "exec")
+    if block.document.name != WITH_FRAMEWORKS:
+        exec(program, {})
+
+
+@pytest.mark.parametrize(
+    "document", sorted({block.document for block in of("pycon")}), ids=lambda path: path.name
+)
+def test_what_is_typed_into_python_gives_what_is_shown(document: Path) -> None:
+    typed = "\n".join(block.text for block in of("pycon") if block.document == document)
+    examples = doctest.DocTestParser().get_doctest(typed, {}, document.name, str(document), 0)
+    said: list[str] = []
+    assert doctest.DocTestRunner(verbose=False).run(examples, out=said.append).failed == 0, said
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["address"]))
+def test_the_recipe_signs_as_the_server_does(vector: dict[str, Any]) -> None:
+    recipe = next(block for block in of("python") if block.document.name == "security.md")
+    names: dict[str, Any] = {}
+    exec(recipe.text, names)
+    assert names["signed"](vector["target"], vector["key"], vector["expires"]) == vector["address"]
+    assert "tests/data/signing-vectors.json" in recipe.document.read_text(encoding="utf-8")
 
 
 def test_the_layers_of_the_architecture_are_those_that_are_enforced() -> None:

@@ -21,10 +21,10 @@ LAYERS = {
         (
             "errors tiff formats params observe",
             "operations transform picture plan limits icc cicp metadata gainmap signing access urls"
-            " negotiate svg dialects explain openapi placeholders",
+            " remote negotiate svg dialects explain openapi placeholders",
             "engine storage fetch",
-            "workers variants flights events",
-            "service pipelines backfill",
+            "workers variants flights delivery cdn events",
+            "service locating pipelines backfill",
             "config",
             "http functions",
             "cli __main__",
@@ -40,6 +40,7 @@ STRANGERS = {frozenset({"http", "functions"})}
 ONLY_IN = {
     "pyvips": {"engine"},
     "obstore": {"storage"},
+    "h11": {"fetch"},
     "granian": {"http", "cli"},
     "pillow_heif": {"engine"},
     "pypdfium2": {"engine"},

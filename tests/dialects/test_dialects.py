@@ -10,6 +10,7 @@ from safelight.config import RESERVED
 from safelight.dialects import DIALECTS, Grammar, Match, match, native
 from safelight.errors import NotFound, RequestError
 from safelight.operations import PARAMETERS
+from safelight.remote import is_remote, read
 from safelight.transform import parse, parse_preset
 
 GRAMMAR = Grammar({"thumb": parse_preset("w=300,h=300,fit=inside")}, parse_preset("fit=fill"))
@@ -60,6 +61,8 @@ PIECES = [
     "Ã©",
     "ÿ",
     "https:",
+    "http://a.example/",
+    "https%3A%2F%2Fa.example%2F",
 ]
 ADDRESS = st.one_of(
     st.lists(
@@ -117,9 +120,12 @@ def test_any_address_means_a_picture_or_is_refused(path: str, query: str) -> Non
         assert error.status in (400, 404)  # noqa: PT017 - what is raised is one of many
         return
     assert isinstance(found, Match)
+    assert parse(found.transform.canonical) == found.transform
+    if is_remote(found.key):
+        assert read(found.key).key == found.key
+        return
     assert not found.key.startswith("/")
     assert all(part and not part.startswith(".") for part in found.key.split("/"))
-    assert parse(found.transform.canonical) == found.transform
     # Escapes are undone once and not twice.
     assert unquote(path).endswith(found.key) or unquote(path, "latin-1").endswith(found.key)
 
@@ -186,3 +192,40 @@ def test_no_door_takes_what_is_no_text(door: str, name: str) -> None:
 )
 def test_every_door_undoes_escapes_once(door: str, name: str, key: str) -> None:
     assert match(f"/{door}/{name}", "", GRAMMAR).key == key
+
+
+@pytest.mark.parametrize("door", ["800x600", "thumb", "original", "pic", "pic/480", "picture"])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("https://a.example/cat.jpg", "https://a.example/cat.jpg"),
+        ("https:/a.example/cat.jpg", "https://a.example/cat.jpg"),
+        ("https%3A%2F%2Fa.example%2Fcat.jpg", "https://a.example/cat.jpg"),
+        ("HTTP://A.example:80/cat.jpg", "http://a.example/cat.jpg"),
+        ("https://a.example/caf%C3%A9%20au%20lait.jpg", "https://a.example/caf%C3%A9%20au%20lait.jpg"),
+        ("https%3A%2F%2Fa.example%2Fa%2520b.jpg", "https://a.example/a%20b.jpg"),
+        ("https://a.example/cat.jpg%3Fv=1", "https://a.example/cat.jpg?v=1"),
+    ],
+)  # fmt: skip
+def test_every_door_takes_the_address_of_a_picture_elsewhere(
+    door: str, name: str, key: str
+) -> None:
+    assert match(f"/{door}/{name}", "", GRAMMAR).key == key
+
+
+@pytest.mark.parametrize("door", ["800x600", "thumb", "original", "pic", "pic/480", "picture"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://user:pass@a.example/cat.jpg",
+        "https://a.example/../cat.jpg",
+        "https:///etc/passwd",
+        "https://a.example\\@b.example/cat.jpg",
+        "https://127.1/cat.jpg",
+        "https://a.example/%252e%252e/cat.jpg",
+    ],
+)
+def test_no_door_takes_an_address_that_could_be_read_in_two_ways(door: str, name: str) -> None:
+    with pytest.raises(RequestError, match="the address of the picture") as caught:
+        match(f"/{door}/{name}", "", GRAMMAR)
+    assert caught.value.status == 400

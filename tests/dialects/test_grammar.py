@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from safelight.dialects.grammar import decode, read_key, read_query, write_key
 from safelight.errors import NotFound, RequestError
-from tests.support.strategies import keys
+from safelight.remote import is_remote
+from tests.support.strategies import keys, remotes
 
 
 @given(keys())
@@ -15,6 +16,15 @@ def test_a_key_that_is_written_is_read(key: str) -> None:
     assert read_key(written) == key
     assert written.isascii()
     assert not set(written) & set('?#%"<>\\^`{|} ') - {"%"}
+
+
+@given(remotes())
+def test_the_address_of_a_picture_elsewhere_is_read_however_it_is_escaped(key: str) -> None:
+    written = write_key(key)
+    assert read_key(written) == key
+    assert read_key(quote(key, safe="")) == key
+    assert read_key(written.replace("://", ":/", 1)) == key
+    assert not set(written) & set('?#"<>\\^`{|} ')
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc"))))
@@ -130,6 +140,8 @@ hostile = st.lists(
                 ".a",
                 "~",
                 "é",
+                "https:/",
+                "HTTP://a/",
             ]
         ),
         st.text(max_size=4),
@@ -149,8 +161,9 @@ def test_any_text_is_a_key_that_stays_below_or_an_error(text: str) -> None:
         return
     except RequestError:
         return
-    assert not key.startswith("/")
-    assert all(part and not part.startswith(".") for part in key.split("/"))
+    if not is_remote(key):
+        assert not key.startswith("/")
+        assert all(part and not part.startswith(".") for part in key.split("/"))
     assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in key)
     assert read_key(write_key(key)) == key
 

@@ -1,17 +1,18 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from safelight.dialects import Grammar, Match, match, native
 from safelight.errors import NotFound, RequestError, TransformInvalid
 from safelight.transform import Transform, parse, parse_preset
-from tests.support.strategies import keys, transforms
+from tests.support.strategies import keys, remotes, transforms
 
 GRAMMAR = Grammar(
     {"thumb": parse_preset("w=300,h=300,fit=inside,format=jpeg")}, parse_preset("format=auto")
 )
 
 
-@given(keys(), transforms())
+@given(st.one_of(keys(), remotes()), transforms())
 def test_what_is_built_is_read_again(key: str, transform: Transform) -> None:
     address = native.build(key, transform)
     assert match(address, "", Grammar()) == Match(key, transform)

@@ -32,6 +32,7 @@ from safelight.params import (
     Text,
 )
 from safelight.params.places import COMPASS
+from safelight.remote import is_remote, read
 from safelight.transform import Transform
 
 
@@ -227,4 +228,32 @@ def keys() -> SearchStrategy[str]:
         st.sampled_from("%?#+&=,;: \\~@'\"x0189."),
     )
     part = st.text(letter, min_size=1, max_size=12).filter(lambda text: not text.startswith("."))
-    return st.lists(part, min_size=1, max_size=4).map("/".join)
+    whole = st.lists(part, min_size=1, max_size=4).map("/".join)
+    return whole.filter(lambda key: not is_remote(key))
+
+
+def remotes() -> SearchStrategy[str]:
+    """Give the address of any picture on another server, in its one form."""
+    label = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]|[a-z]", fullmatch=True)
+    host = st.one_of(
+        st.lists(label, min_size=1, max_size=3).map(".".join),
+        st.ip_addresses(v=4).map(str),
+        st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
+    )
+    port = st.one_of(st.just(""), st.integers(1, 65_535).map(lambda number: f":{number}"))
+    query = st.one_of(
+        st.just(""), st.text(min_size=1, max_size=8).map(lambda text: f"?{quote(text)}")
+    )
+    written = st.builds(
+        lambda scheme, host, port, path, query: f"{scheme}://{host}{port}/{quote(path)}{query}",
+        st.sampled_from(["https", "http"]), host, port, keys(), query,
+    )  # fmt: skip
+    return written.filter(_readable).map(lambda text: read(text).key)
+
+
+def _readable(text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
 from safelight.errors import NotFound, RequestError
+from safelight.remote import is_remote, read
 from safelight.transform import Transform
 
 _ESCAPE_FAULT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -57,11 +58,24 @@ def decode(text: str) -> str:
 
 
 def read_key(text: str) -> str:
-    """Read a source key. Raises NotFound when there is none or it leads astray, RequestError."""
+    """Read a source key, which may be the address of a picture on another server.
+
+    Raises NotFound when there is none or it leads astray, RequestError.
+    """
     key = decode(text)
+    if is_remote(key):
+        return _remote_key(key)
     if not key or any(part.startswith(".") or not part for part in key.split("/")):
         raise NotFound("there is no such image")
     return key
+
+
+def _remote_key(text: str) -> str:
+    """Write an address in its one form, so that a picture has one key."""
+    try:
+        return read(text).key
+    except ValueError as fault:
+        raise RequestError(f"the address of the picture {fault}") from None
 
 
 def write_key(key: str) -> str:

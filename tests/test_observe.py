@@ -1,8 +1,14 @@
 import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from safelight.observe import Timings
+from safelight import observe
+from safelight.observe import Counter, Histogram, Request, Timings, identified
 
 
 def test_stages_are_listed_in_the_order_in_which_they_came() -> None:
@@ -48,3 +54,100 @@ def test_the_header_follows_the_grammar_of_server_timing() -> None:
         timings.add(stage, 10.0**number)
     metric = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+;dur=[0-9]+\.[0-9]+"
     assert re.fullmatch(rf"{metric}(, {metric})*", timings.header())
+
+
+def test_a_stage_is_counted_where_it_is_wanted_and_has_an_end() -> None:
+    counted = Histogram("seconds", "", ("stage",), (0.01, 1.0))
+    timings = Timings(counted)
+    timings.add("decode", 5.0)
+    timings.add("encode", 20.0)
+    assert counted.read() == {
+        ("decode",): ([1, 1, 1], 0.005),
+        ("encode",): ([0, 1, 1], 0.02),
+    }
+    assert timings.ended["decode"] <= timings.ended["encode"]
+
+
+def test_a_counter_counts_by_the_values_of_its_labels() -> None:
+    counter = Counter("bytes", "", ("door", "status"))
+    counter.add(("native", 200))
+    counter.add(("native", 200), 41)
+    counter.add(("native", 404))
+    assert counter.read() == {("native", 200): 42, ("native", 404): 1}
+
+
+def test_what_was_read_does_not_change_any_more() -> None:
+    counter, histogram = Counter("a", ""), Histogram("b", "", bounds=(1.0,))
+    counter.add()
+    histogram.observe(0.5)
+    counts, times = counter.read(), histogram.read()
+    counter.add()
+    histogram.observe(0.5)
+    assert (counts, times) == ({(): 1}, {(): ([1, 1], 0.5)})
+
+
+@given(st.lists(st.floats(0, 20)), st.sets(st.floats(0.001, 10), min_size=1))
+def test_a_histogram_counts_what_took_at_most_so_long(took: list[float], some: set[float]) -> None:
+    bounds = tuple(sorted(some))
+    histogram = Histogram("seconds", "", bounds=bounds)
+    for seconds in took:
+        histogram.observe(seconds)
+    expected = [sum(seconds <= bound for seconds in took) for bound in bounds]
+    if took:
+        counts, total = histogram.read()[()]
+        assert counts == [*expected, len(took)]
+        assert total == pytest.approx(sum(took))
+    else:
+        assert histogram.read() == {}
+
+
+def test_no_count_is_lost_between_threads() -> None:
+    counter, histogram = Counter("a", "", ("who",)), Histogram("b", "", bounds=(1.0,))
+    threads, each = 8, 5_000
+    together = threading.Barrier(threads)
+
+    def count(number: int) -> None:
+        together.wait()
+        for _ in range(each):
+            counter.add(("all",))
+            counter.add((number % 2,))
+            histogram.observe(0.25)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(count, range(threads)))
+    finally:
+        sys.setswitchinterval(before)
+    half = threads * each // 2
+    assert counter.read() == {("all",): 2 * half, (0,): half, (1,): half}
+    assert histogram.read() == {(): ([2 * half, 2 * half], half / 2)}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["7f3a-1", "Root=1-67891233-abcdef012345678912345678", "a" * 128, "x@y.z/1:2+3=_"],
+)
+def test_a_plain_request_id_is_taken_over(given: str) -> None:
+    assert identified(given) == given
+
+
+@pytest.mark.parametrize("given", ["", "a" * 129, "a b", "a\nb", 'a"', "<b>", "ä", "a\x00", "{1}"])
+def test_any_other_request_id_is_replaced(given: str) -> None:
+    made = identified(given)
+    assert made != given
+    assert identified(made) == made
+    assert identified(given) != made
+
+
+def test_a_request_is_current_until_it_is_left() -> None:
+    assert observe.current().id == ""
+    outer = observe.enter(Request("outer"))
+    inner = observe.enter(Request("inner"))
+    observe.current().cache = "hit"
+    assert (observe.current().id, observe.current().cache) == ("inner", "hit")
+    observe.leave(inner)
+    assert (observe.current().id, observe.current().cache) == ("outer", "")
+    observe.leave(outer)
+    assert observe.current().id == ""

@@ -11,43 +11,40 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from safelight.delivery import INLINE, Delivery
 from safelight.dialects import Match
-from safelight.errors import Busy, NotFound, SafelightError, SourceChanging, StoreUnavailable
+from safelight.errors import Busy, SafelightError, SourceChanging, StoreUnavailable
 from safelight.flights import Flights, Questions
 from safelight.formats import by_suffix
 from safelight.limits import Limits
-from safelight.negotiate import modern_format
+from safelight.locating import Located, Locator
 from safelight.observe import Timings
 from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened, Store
 from safelight.transform import Transform
-from safelight.variants import VariantKey, Variants
+from safelight.variants import Variants
 from safelight.workers import NONE, Pictures, Renderer
 
 log = logging.getLogger("safelight")
 
 _TRIES = 3
 _POLL_SECONDS = 0.02
+_SLOWEST_POLL_SECONDS = 0.4
+# Each waits for a store; none of them computes.
+_READERS = 16
+
+__all__ = ["Answer", "Found", "Info", "Located", "Service"]
 _REMEMBERED = 2_048
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A request with everything decided: source and version, negotiated transform, variant."""
-
-    key: str
-    version: str
-    transform: Transform
-    variant: VariantKey
-    depends_on_accept: bool
-    # The versions of the other pictures that the transform needs, by key.
-    pictures: Mapping[str, str] = field(default_factory=dict)
+def _unknown(_: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,8 @@ class Answer:
     """A picture to send.
 
     ``made`` is in seconds since the epoch. ``cached`` says that it came from the store, ``stored``
-    that it is there now.
+    that it is there now. ``location`` is where a viewer may fetch it instead, empty when it is to
+    be sent; ``data`` may then be missing.
     """
 
     located: Located
@@ -65,6 +63,16 @@ class Answer:
     cached: bool
     stored: bool
     timings: Timings = field(default_factory=Timings)
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there: no answer when it has to be made, or when the viewer knows it."""
+
+    located: Located
+    answer: Answer | None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +90,29 @@ class Service:
     """Pictures of a source store, through a renderer, kept in a variant store."""
 
     def __init__(
-        self, sources: Store, variants: Variants, renderer: Renderer, limits: Limits, *, queue: int
+        self,
+        sources: Store,
+        variants: Variants,
+        renderer: Renderer,
+        limits: Limits,
+        *,
+        queue: int,
+        delivery: Delivery = INLINE,
     ) -> None:
         """Wire the parts; ``queue`` is how many pictures may wait or be made at once."""
         self.sources = sources
         self.variants = variants
         self.renderer = renderer
         self.limits = limits
+        self.delivery = delivery
         self.capabilities: dict[str, Any] = {}
+        # Whether looking something up takes no time, or has to be done beside.
+        self.local = sources.local and variants.store.local
         self._flights = Flights(slots=renderer.slots, queue=queue)
         self._questions = Questions(threads=2, queue=queue, name="safelight-ask")
+        # Looking up is waiting for a network, and there is more of it than of anything else.
+        self._lookups = Questions(threads=_READERS, queue=_READERS * queue, name="safelight-look")
+        self._locator = Locator(sources, variants, limits)
         self._lock = threading.Lock()
         self._infos: OrderedDict[tuple[str, str], Info] = OrderedDict()
         self._analysed: OrderedDict[tuple[str, str], Info] = OrderedDict()
@@ -104,33 +125,63 @@ class Service:
         """Drop what waits, end what runs."""
         self._flights.close()
         self._questions.close()
+        self._lookups.close()
+        self._locator.close()
         self.renderer.close()
 
     # What every request does, in time that does not depend on pictures.
 
-    def locate(self, match: Match, accept: str) -> Located:
-        """Decide which variant answers. Raises OutputTooLarge, NotFound."""
-        self.limits.check_wish(match.transform)
-        negotiable = match.transform["format"] == "auto"
-        transform = match.transform
+    def find(
+        self,
+        match: Match,
+        accept: str,
+        *,
+        path: str = "",
+        known: Callable[[str], bool] = _unknown,
+    ) -> Found:
+        """Locate a variant and look it up, unless the viewer knows its ETag.
+
+        ``path``: see ``locate``. Raises OutputTooLarge, NotFound, StoreUnavailable.
+        """
+        located = self.locate(match, accept, path=path)
+        if known(located.variant.etag):
+            return Found(located, None, known=True)
+        return Found(located, self._at_hand(located))
+
+    def submit_find(
+        self, match: Match, accept: str, *, path: str, known: Callable[[str], bool]
+    ) -> Future[Found]:
+        """Do what ``find`` does where it has to wait for a network. Raises Busy."""
+        return self._lookups.ask(lambda: self.find(match, accept, path=path, known=known))
+
+    def locate(self, match: Match, accept: str, *, path: str = "") -> Located:
+        """Decide which variant answers; see ``Locator.locate``."""
         writable = tuple(self.capabilities.get("writes", ()))
-        if negotiable and (modern := modern_format(accept, writable)):
-            transform = transform.changed(format=modern)
-        return self._located(match.key, transform, negotiable=negotiable)
+        return self._locator.locate(match, accept, writable=writable, path=path)
 
-    def _located(self, key: str, transform: Transform, *, negotiable: bool) -> Located:
-        version = self.sources.head(key).version
-        pictures = {other: self._version_of(other) for other in transform.pictures()}
-        # A changed watermark makes other pictures, as a changed source does.
-        versions = "\n".join((version, *pictures.values()))
-        variant = self.variants.key(key, versions, transform.canonical)
-        return Located(key, version, transform, variant, negotiable, pictures)
+    def _at_hand(self, located: Located) -> Answer | None:
+        """Look a variant up in the way that it will be delivered."""
+        # Who comes here although it lies under what they asked for could not read it there.
+        if located.variant.index or not self.delivery.always:
+            answer = self.lookup(located)
+            return answer if answer is None or located.variant.index else self._delivered(answer)
+        if not self.variants.readable(located.variant):
+            return None
+        location = self.delivery.location(self.variants.store, located.variant.path)
+        if not location:
+            return self.lookup(located)
+        return Answer(located, b"", "", 0.0, cached=True, stored=True, location=location)
 
-    def _version_of(self, picture: str) -> str:
-        try:
-            return self.sources.head(picture).version
-        except NotFound:
-            raise NotFound(f"there is no image {picture} to make this one with") from None
+    def _delivered(self, answer: Answer) -> Answer:
+        """Say where a stored picture is, where it is not to be sent from here."""
+        if not answer.stored or not self.delivery.redirects(len(answer.data)):
+            return answer
+        variant = answer.located.variant
+        # Sent away to what cannot be read, a viewer would be sent here again, and again.
+        if not answer.cached and not self.variants.readable(variant):
+            return answer
+        location = self.delivery.location(self.variants.store, variant.path)
+        return replace(answer, location=location)
 
     def lookup(self, located: Located) -> Answer | None:
         """Answer from the store, if the variant is there and whole."""
@@ -194,18 +245,16 @@ class Service:
                 timings.add("lookup", (time.perf_counter() - started) * 1e3)
                 answer = elsewhere or self._make(located, timings, deadline)
             if answer is not None:
-                return answer
-            located = self._located(
-                located.key, located.transform, negotiable=located.depends_on_accept
-            )
+                return self._delivered(answer)
+            located = self._locator.again(located)
         raise SourceChanging("the image is being changed at the moment: try again")
 
     @contextmanager
     def _turn(self, located: Located, deadline: float) -> Iterator[Answer | None]:
         """Wait for the right to make a variant, or for the one that another process makes."""
+        pause = _POLL_SECONDS
         while True:
-            until = time.time() + max(1.0, deadline - time.monotonic())
-            with self.variants.lease(located.variant, until=until) as mine:
+            with self.variants.lease(located.variant) as mine:
                 # Looked up with the right in hand: whoever had it may just have finished.
                 answer = self.lookup(located)
                 if mine or answer is not None:
@@ -213,7 +262,10 @@ class Service:
                     return
             if time.monotonic() > deadline:
                 raise Busy("another process is making this picture: try again shortly")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            if not self.local:
+                # Each look is a few requests: less and less often, while it takes longer.
+                pause = min(1.5 * pause, _SLOWEST_POLL_SECONDS)
 
     def _make(self, located: Located, timings: Timings, deadline: float) -> Answer | None:
         """Fetch, render and store; None when the source is not what it was located as."""
@@ -268,6 +320,7 @@ class Service:
                 rendering.mime,
                 source=located.key,
                 canonical=located.transform.canonical,
+                version=located.version,
             )
         except StoreUnavailable as error:
             log.warning("answered without storing %s: %s", located.variant.path, error.detail)

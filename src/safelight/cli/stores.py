@@ -16,7 +16,7 @@ from safelight.cli.command import CONFIG, plainly
 @plainly
 def purge(key: str, file: Path | None) -> None:
     """Remove all stored variants of the source KEY."""
-    removed = config.build(config.load(file)).variants.purge(key)
+    removed = len(config.build(config.load(file)).variants.purge(key))
     click.echo(f"{removed} variant{'' if removed == 1 else 's'} of {key} removed")
 
 

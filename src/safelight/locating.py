@@ -1,0 +1,115 @@
+"""Which variant answers: source and version, negotiated transform, name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from safelight.dialects import Match
+from safelight.errors import NotFound
+from safelight.limits import Limits
+from safelight.negotiate import modern_format
+from safelight.storage import Store
+from safelight.transform import Transform
+from safelight.variants import VariantKey, Variants
+from safelight.variants.outdated import Outdated
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A request with everything decided: source and version, negotiated transform, variant."""
+
+    key: str
+    version: str
+    transform: Transform
+    variant: VariantKey
+    depends_on_accept: bool
+    # How it was asked for: by which presets, under which path.
+    presets: tuple[str, ...] = ()
+    path: str = ""
+    # The versions of the other pictures that the transform needs, by key.
+    pictures: Mapping[str, str] = field(default_factory=dict)
+
+
+class Locator:
+    """Look up what a request means at this moment, and notice what has changed."""
+
+    def __init__(self, sources: Store, variants: Variants, limits: Limits) -> None:
+        """Name variants of sources in a store, within limits."""
+        self._sources = sources
+        self._variants = variants
+        self._limits = limits
+        self._outdated = Outdated(variants)
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._outdated.close()
+
+    def locate(
+        self, match: Match, accept: str, *, writable: tuple[str, ...], path: str = ""
+    ) -> Located:
+        """Decide which variant answers, in one of the ``writable`` formats where it is open.
+
+        ``path`` is what was asked for, decoded, where the variant may be kept under it. Raises
+        OutputTooLarge, NotFound, StoreUnavailable.
+        """
+        self._limits.check_wish(match.transform)
+        negotiable = match.transform["format"] == "auto"
+        transform = match.transform
+        if negotiable and (modern := modern_format(accept, writable)):
+            transform = transform.changed(format=modern)
+        # Who only sees the path cannot negotiate.
+        path = "" if negotiable else path
+        return self._located(
+            match.key, transform, negotiable=negotiable, presets=match.presets, path=path
+        )
+
+    def again(self, located: Located) -> Located:
+        """Locate what was asked for once more, after the source has changed.
+
+        Raises as ``locate`` does.
+        """
+        return self._located(
+            located.key,
+            located.transform,
+            negotiable=located.depends_on_accept,
+            presets=located.presets,
+            path=located.path,
+        )
+
+    def _located(
+        self,
+        key: str,
+        transform: Transform,
+        *,
+        negotiable: bool,
+        presets: tuple[str, ...],
+        path: str,
+    ) -> Located:
+        version = self._version_of(key)
+        pictures = {other: self._version_of_part(other) for other in transform.pictures()}
+        # A changed watermark makes other pictures, as a changed source does.
+        variant = self._variants.key(
+            key,
+            version,
+            transform.canonical,
+            others=pictures.values(),
+            presets=presets,
+            path=path,
+        )
+        return Located(key, version, transform, variant, negotiable, presets, path, pictures)
+
+    def _version_of(self, key: str) -> str:
+        try:
+            version = self._sources.head(key).version
+        except NotFound:
+            self._outdated.saw(key, None)
+            raise
+        self._outdated.saw(key, version)
+        return version
+
+    def _version_of_part(self, picture: str) -> str:
+        try:
+            return self._sources.head(picture).version
+        except NotFound:
+            raise NotFound(f"there is no image {picture} to make this one with") from None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import pyvips
 
@@ -40,6 +41,14 @@ def test_nothing_can_be_made_out_but_where_it_is_light(size: tuple[int, int]) ->
     assert made(size[0] - 1, size[1] // 2)[0] > 225
     steep = made[0].crop(1, 0, size[0] - 1, size[1]) - made[0].crop(0, 0, size[0] - 1, size[1])
     assert steep.max() < 255 * 12 / max(size)
+
+
+def test_a_soft_gradient_has_no_steps_but_those_of_its_levels() -> None:
+    ramp = (pyvips.Image.xyz(400, 300)[0] / 20 + 100).rint().cast("uchar")
+    made = blurred(ramp.copy(interpretation="b-w"), 1_200, 900).numpy()[450, 300:900]
+    places = np.arange(600)
+    straight = np.polyval(np.polyfit(places, made.astype(float), 1), places)
+    assert np.abs(made - straight).max() < 0.75
 
 
 def test_it_covers_the_canvas_with_its_middle() -> None:

@@ -135,6 +135,9 @@ def test_a_background_of_display_p3_has_the_colour_that_was_asked_for() -> None:
     back = shown.icc_transform("srgb", embedded=True)
     assert back.getpoint(0, 0) == pytest.approx([255, 0, 0], abs=3)
     assert at(made, 0, 0) != (255, 0, 0)
+    deep: Any = flat(4, 2, RED).icc_transform("p3", input_profile="srgb", depth=16)
+    fine = pad(framed(deep, background=(255, 0, 0, 255)), pad=(2, 2, 2, 2))
+    assert [value / 257 for value in at(fine, 0, 0)] == pytest.approx(at(made, 0, 0), abs=1)
 
 
 def test_a_background_of_sixteen_bits_is_as_bright_as_one_of_eight() -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,9 +147,22 @@ def test_only_what_does_not_stick_out_is_scaled(overhang: Margins, to: tuple[int
         assert found[1] == pytest.approx(expected[1], abs=0.8 + down / 8)
 
 
-def test_what_is_opaque_and_white_stays_so() -> None:
-    scaled: Any = resample(flat(31, 17, (255, 255, 255, 255)), 13, 11)
-    assert [scaled[band].min() for band in range(4)] == [255] * 4
+def test_a_picture_does_not_darken_because_it_could_be_transparent() -> None:
+    noise = pyvips.Image.gaussnoise(120, 90, mean=128, sigma=40).cast("uchar")
+    opaque = noise.bandjoin([noise, noise]).copy(interpretation="srgb").addalpha()
+    scaled: Any = resample(opaque, 40, 30)
+    exact = noise.cast("float").resize(1 / 3, kernel="lanczos3")
+    assert scaled[1].avg() == pytest.approx(exact.avg(), abs=0.1)
+
+
+@pytest.mark.parametrize("overhang", [FLUSH, (0.5, 0.25, 0.25, -0.5)])
+@pytest.mark.parametrize("colour", [(255, 255, 255, 255), (9, 80, 200, 200), (1, 2, 3, 4), (77,)])
+def test_one_colour_stays_the_same_to_the_edges(colour: tuple[int, ...], overhang: Margins) -> None:
+    for to in ((13, 11), (40, 60)):
+        scaled: Any = resample(flat(31, 17, colour), *to, overhang)
+        bands = range(len(colour))
+        assert [scaled[band].min() for band in bands] == list(colour)
+        assert [scaled[band].max() for band in bands] == list(colour)
 
 
 # Lengths and decisions.

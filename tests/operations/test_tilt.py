@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safelight.operations.fitting import turned_size
 from safelight.operations.frame import Frame
 from safelight.operations.geometry import rotate
-from tests.support.frames import at, flat, framed
+from tests.support.frames import at, flat, framed, numbered
 
 ANGLE = st.integers(1, 359_999).map(lambda number: number / 1000).filter(lambda a: a % 90 != 0)
 COLOURS = [(90,), (90, 128), (9, 80, 200), (9, 80, 200, 70)]
@@ -44,6 +44,7 @@ def test_edges_have_no_fringe_and_what_is_cut_off_leaves_no_colour(
     found = pixels(turned)
     seen, alpha = found[:, :-1], found[:, -1]
     assert alpha.max() == most
+    assert at(turned, 0, 0)[-1] == 0
     assert (seen[alpha == 0] == 0).all()
     # At low alpha a value has little room for its colour.
     room = 2 + 255 / np.maximum(alpha, 1)
@@ -88,9 +89,20 @@ def test_a_blurred_background_leaves_no_hole() -> None:
 
 
 @pytest.mark.parametrize("degrees", [10, 45, 200])
-def test_as_much_is_to_be_seen_as_before(degrees: float) -> None:
-    turned: Any = rotate(framed(flat(400, 300, (9, 80, 200))), rotate=degrees).image
-    assert turned[3].avg() / 255 * turned.width * turned.height == pytest.approx(120_000, rel=1e-3)
+@pytest.mark.parametrize("colour", [(9, 80, 200), (9, 80, 200, 51)])
+def test_as_much_is_to_be_seen_as_before(colour: tuple[int, ...], degrees: float) -> None:
+    turned: Any = rotate(framed(flat(400, 300, colour)), rotate=degrees).image
+    most = colour[3] if len(colour) == 4 else 255
+    seen = turned[3].avg() / most * turned.width * turned.height
+    assert seen == pytest.approx(120_000, rel=1e-3)
+
+
+def test_almost_a_quarter_turn_is_almost_a_quarter_turn() -> None:
+    picture = framed(numbered(60, 40))
+    tilted, turned = (rotate(picture, rotate=degrees) for degrees in (90.001, 90.0))
+    inside: Any = tilted.image.crop(3, 3, 34, 54) - turned.image.addalpha().crop(3, 3, 34, 54)
+    assert (tilted.width, tilted.height) == (40, 60)
+    assert inside.abs().max() <= 1
 
 
 @pytest.mark.parametrize("degrees", [0.5, 30, 100])
@@ -112,6 +124,7 @@ def test_a_shrunk_picture_is_turned_in_its_own_px(degrees: float) -> None:
     shrunk = rotate(framed(flat(100, 75, (9, 80, 200)), (800, 600)), rotate=degrees)
     assert (shrunk.width, shrunk.height) == turned_size(800, 600, degrees)
     assert shrunk.density == pytest.approx((1 / 8, 1 / 8))
+    assert min(shrunk.overhang) >= 0
     assert max(shrunk.overhang) < 0.5
     small: Any = shrunk.scaled(90, 70).image
     full = rotate(framed(flat(800, 600, (9, 80, 200))), rotate=degrees)
@@ -128,3 +141,4 @@ def test_sixteen_bits_stay_sixteen() -> None:
     assert at(turned, 20, 20)[3] == 65_535
     on_white = rotate(framed(deep, background=(255, 255, 255, 255)), rotate=30)
     assert at(on_white, 0, 0) == (65_535, 65_535, 65_535)
+    assert at(on_white, 20, 20) == at(framed(deep), 0, 0)

@@ -115,6 +115,12 @@ def test_a_transparent_colour_is_the_same_whatever_it_would_be() -> None:
     assert trim(framed(picture), trim=10, trim_color=(1, 2, 3, 0)).width == 10
 
 
+def test_a_faint_colour_is_the_same_colour_as_faint() -> None:
+    picture = bordered((0, 0, 0, 255), (200, 80, 9, 128)).insert(flat(1, 1, (0, 0, 0, 255)), 0, 0)
+    assert trim(framed(picture), trim=10, trim_color=(200, 80, 9, 128)).width == 10
+    assert trim(framed(picture), trim=10, trim_color=(200, 80, 9, 255)).width == 18
+
+
 def test_an_animation_is_cut_as_its_first_frame() -> None:
     decisions: dict[str, Any] = {}
     first = framed(bordered((200, 20, 20), (255, 255, 255)), decisions=decisions)

@@ -19,9 +19,9 @@ def blurred(image: Image, width: int, height: int) -> Image:
     small = resample(image, *sides)
     small = small.crop((sides[0] - across) // 2, (sides[1] - down) // 2, across, down)
     alpha, band_format = image.hasalpha(), image.format
-    # In floating point, or the few levels of a soft gradient would be seen as steps.
-    light = (small.premultiply() if alpha else small).cast("float").gaussblur(_SIGMA)
-    large = light.resize(width / across, vscale=height / down, kernel="cubic")
+    light = (small.premultiply() if alpha else small).gaussblur(_SIGMA)
+    # What is so soft has no bend that straight lines could not follow.
+    large = light.resize(width / across, vscale=height / down, kernel="linear")
     values = (large.unpremultiply() if alpha else large).rint().cast(band_format)
     backdrop: Image = values.copy(interpretation=image.interpretation)
     return backdrop

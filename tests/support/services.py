@@ -13,7 +13,7 @@ from safelight.picture import Analysis, Header, Rendering
 from safelight.service import Located, Service
 from safelight.storage import Opened
 from safelight.transform import Transform
-from safelight.workers import NONE, Pictures
+from safelight.workers import NONE, Pictures, Vitals
 from safelight.workers.inprocess import InProcess
 
 LIMITS = Limits(source_bytes=4_000_000)
@@ -52,6 +52,9 @@ class Gate:
         assert self.open.wait(20)
         self.meanwhile()
         return self.inside.analyse(source, deadline=deadline)
+
+    def vitals(self) -> Vitals:
+        return self.inside.vitals()
 
     def close(self) -> None:
         self.inside.close()

@@ -7,6 +7,7 @@ processes of its own, ``child`` is what runs in them, ``inprocess`` does the sam
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
@@ -14,11 +15,23 @@ from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
 
-__all__ = ["NONE", "Pictures", "Renderer"]
+__all__ = ["NONE", "Pictures", "Renderer", "Vitals"]
 
 # The other pictures that a transform needs, open, by key.
 Pictures: TypeAlias = Mapping[str, Opened]
 NONE: Pictures = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the processes that render are.
+
+    ``replaced``: how many died, were killed or recycled since the start. ``memory``: resident bytes
+    of each that runs, as far as the system tells.
+    """
+
+    replaced: int = 0
+    memory: tuple[int, ...] = ()
 
 
 class Renderer(Protocol):
@@ -44,6 +57,9 @@ class Renderer(Protocol):
 
     def analyse(self, source: Opened, *, deadline: float) -> Analysis:
         """Tell what a source looks like."""
+
+    def vitals(self) -> Vitals:
+        """Tell how the processes that render are."""
 
     def close(self) -> None:
         """Let go of everything."""

@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 import traceback
-from pathlib import Path
 
 import msgspec
 
@@ -21,6 +20,7 @@ from safelight.errors import SafelightError, SourceChanging, SourceTooLarge, con
 from safelight.limits import Limits
 from safelight.storage import read_descriptor
 from safelight.transform import parse
+from safelight.workers.memory import resident_bytes
 from safelight.workers.protocol import Job, Picture, Reply, receive_job, send_reply
 
 # How often a worker that has grown gives memory back: each time costs a few milliseconds.
@@ -28,8 +28,6 @@ _TRIM_JOBS = 8
 _TRIM_MEMORY = 96_000_000
 
 _NICENESS = 5
-
-_PAGE = resource.getpagesize()
 
 
 def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:
@@ -135,10 +133,7 @@ def _limit_memory(size: int) -> None:
 
 def _memory() -> int:
     """Resident bytes of this process."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * _PAGE
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return resident_bytes(os.getpid()) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

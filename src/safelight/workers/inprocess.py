@@ -11,7 +11,7 @@ from safelight.limits import Limits
 from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
-from safelight.workers import NONE, Pictures
+from safelight.workers import NONE, Pictures, Vitals
 
 
 class InProcess:
@@ -53,6 +53,10 @@ class InProcess:
         """Tell what a source looks like."""
         self._limits.check_bytes(source.size)
         return engine.analyse(source.read(), self._limits)
+
+    def vitals(self) -> Vitals:
+        """There are no processes."""
+        return Vitals()
 
     def close(self) -> None:
         """Nothing is held."""

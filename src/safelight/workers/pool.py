@@ -30,7 +30,8 @@ from safelight.limits import Limits
 from safelight.picture import Analysis, Header, Rendering
 from safelight.storage import Opened
 from safelight.transform import Transform
-from safelight.workers import NONE, Pictures
+from safelight.workers import NONE, Pictures, Vitals
+from safelight.workers.memory import resident_bytes
 from safelight.workers.protocol import Job, Reply, receive_reply, send_job
 
 log = logging.getLogger("safelight")
@@ -121,6 +122,12 @@ class Pool:
             _raise(reply)
         return reply.analysis
 
+    def vitals(self) -> Vitals:
+        """Tell how the workers are."""
+        found = (resident_bytes(pid) for pid in (*self._render.pids(), *self._probe.pids()))
+        # One that has died and is not buried yet has none.
+        return Vitals(self.replaced, tuple(size for size in found if size))
+
     def close(self) -> None:
         """End all workers; jobs under way fail."""
         self._render.close()
@@ -208,8 +215,8 @@ class _Lane:
 
     def _replaced(self, worn: _Worker | None) -> _Worker:
         if worn is not None:
-            self.replaced += 1
             with self._lock:
+                self.replaced += 1
                 self._workers.discard(worn)
             worn.end()
         return self._spawn()

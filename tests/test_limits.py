@@ -188,7 +188,8 @@ def test_a_source_that_is_allowed_is_never_refused_for_being_shrunk(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "8192x3051", "8192x", "x8192", "5000x5000", "1024x,dpr=8", "q=5"]
+    "text",
+    ["", "8192x3051", "8192x", "x8192", "5000x5000", "1024x,dpr=8", "q=5", "9000x,max_w=8000"],
 )
 def test_a_wish_that_can_be_fulfilled_is_let_pass(text: str) -> None:
     LIMITS.check_wish(parse(text))
@@ -200,6 +201,9 @@ def test_a_wish_that_can_be_fulfilled_is_let_pass(text: str) -> None:
         ("8193x", "8193 px"),
         ("x8193", "8193 px"),
         ("2000x,dpr=4.5", "9000 px"),
+        ("2000x,zoom=4.5", "9000 px"),
+        ("9000x,max_w=4500,dpr=2", "9000 px"),
+        ("9000x,max_h=10", "9000 px"),
         ("65535x65535,fit=contain", "65535 x 65535 px"),
     ],
 )

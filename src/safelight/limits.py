@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from safelight.errors import OutputTooLarge, SourceTooLarge
@@ -94,8 +95,12 @@ class Limits:
 
     def check_wish(self, transform: Transform) -> None:
         """Refuse a side longer than ``output_edge``, whatever the source. Raises OutputTooLarge."""
-        times = transform["dpr"] * transform["zoom"]
-        sides = [transform[name] * times for name in ("w", "h") if transform[name]]
+        dpr, zoom = transform["dpr"], transform["zoom"]
+        sides = [
+            dpr * min(transform[side] * zoom, transform[most] or math.inf)
+            for side, most in (("w", "max_w"), ("h", "max_h"))
+            if transform[side]
+        ]
         if any(side > self.output_edge for side in sides):
             asked = " x ".join(f"{side:g}" for side in sides)
             raise OutputTooLarge(

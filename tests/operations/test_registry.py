@@ -26,7 +26,7 @@ PACKAGE = Path(inspect.getfile(safelight)).parent
 SIDES = {"w", "h"}
 MAY_NAME = {
     "transform.py": SIDES,
-    "limits.py": SIDES | {"dpr", "zoom"},
+    "limits.py": SIDES | {"dpr", "zoom", "max_w", "max_h"},
     "plan.py": set[str](),
     "dialects/__init__.py": set[str](),
     "dialects/grammar.py": set[str](),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
+import msgspec
+
+from safelight.errors import SettingError
 from safelight.storage import Store
 
 # What stands in a path as it is (RFC 3986 §3.3).
 _PLAIN = "/~!$&'()*+,;=:@"
+_PUBLIC = re.compile(r"https?://[^\s/?#@\\]+(?:/[A-Za-z0-9._~/%+,=@-]*)?", re.ASCII)
+_PRINTABLE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,47 @@ class Delivery:
     def location(self, store: Store, path: str) -> str:
         """Say where everybody can read a stored variant; empty when that is nowhere."""
         if self.public_url:
-            return f"{self.public_url.rstrip('/')}/{quote(path, safe=_PLAIN)}"
+            return public_address(self.public_url, path)
         return store.sign(path, self.sign_seconds) or ""
 
 
 INLINE = Delivery()
+
+
+def public_address(public_url: str, path: str) -> str:
+    """Say where a stored variant is read by everybody."""
+    return f"{public_url.rstrip('/')}/{quote(path, safe=_PLAIN)}"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSettings:
+    """Where variants are stored, and how they reach their viewers.
+
+    ``max_bytes``: what is kept of them; None for 10 GB in a folder, and all in a cloud. ``layout``
+    "path" keeps them under what was asked for. ``deliver``, ``public_url`` and ``sign_seconds``:
+    see Delivery; ``redirect_status`` is what a viewer is sent away with. ``cache_control`` is kept
+    with each, ``cache_tags`` tells caches what it is made of.
+    """
+
+    url: str = "file:./.safelight/variants"
+    max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    layout: Literal["versioned", "path"] = "versioned"
+    deliver: Literal["inline", "redirect", "auto"] = "inline"
+    public_url: str = ""
+    redirect_status: Literal[301, 302, 307, 308] = 302
+    sign_seconds: Annotated[int, msgspec.Meta(ge=2, le=604_800)] = 3_600
+    cache_control: str = "public, max-age=3600"
+    cache_tags: bool = False
+
+    def check(self) -> None:
+        """Refuse what no viewer could follow. Raises SettingError."""
+        if self.public_url and not _PUBLIC.fullmatch(self.public_url):
+            raise SettingError(
+                "variants.public_url: expected an address without a query "
+                '(example: public_url = "https://images.example.com/")'
+            )
+        if not _PRINTABLE.fullmatch(self.cache_control):
+            raise SettingError(
+                "variants.cache_control: expected a header's value "
+                '(example: cache_control = "public, max-age=3600")'
+            )

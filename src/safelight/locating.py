@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from safelight.dialects import Match
@@ -34,12 +34,19 @@ class Located:
 class Locator:
     """Look up what a request means at this moment, and notice what has changed."""
 
-    def __init__(self, sources: Store, variants: Variants, limits: Limits) -> None:
-        """Name variants of sources in a store, within limits."""
+    def __init__(
+        self,
+        sources: Store,
+        variants: Variants,
+        limits: Limits,
+        *,
+        removed: Callable[[str, list[str]], object],
+    ) -> None:
+        """Name variants of sources in a store, within limits; ``removed``: see Outdated."""
         self._sources = sources
         self._variants = variants
         self._limits = limits
-        self._outdated = Outdated(variants)
+        self._outdated = Outdated(variants, removed)
 
     def close(self) -> None:
         """Begin nothing any more."""

@@ -11,13 +11,34 @@ from safelight.cli.command import CONFIG, plainly
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", required=False)
+@click.option("--prefix", metavar="P", help="Of all sources whose keys begin so.")
+@click.option("--preset", metavar="NAME", help="Of all sources, what this preset made.")
+@click.option("--all", "everything", is_flag=True, help="Of all sources.")
 @CONFIG
 @plainly
-def purge(key: str, file: Path | None) -> None:
-    """Remove all stored variants of the source KEY."""
-    removed = len(config.build(config.load(file)).variants.purge(key))
-    click.echo(f"{removed} variant{'' if removed == 1 else 's'} of {key} removed")
+def purge(
+    key: str | None, prefix: str | None, preset: str | None, file: Path | None, *, everything: bool
+) -> None:
+    """Remove the stored variants of the source KEY, or of many, here and from the CDN."""
+    if sum(map(bool, (key, prefix, preset, everything))) != 1:
+        raise click.UsageError("say what to remove: KEY, --prefix, --preset or --all")
+    settings = config.load(file)
+    if preset and preset not in settings.presets:
+        click.echo(f"safelight: there is no preset {preset} any more; looking for what it made")
+    purger = config.purger(settings, config.build(settings).variants)
+    if key:
+        purged = purger.key(key)
+    elif prefix:
+        purged = purger.prefix(prefix)
+    elif preset:
+        purged = purger.preset(preset)
+    else:
+        purged = purger.all()
+    of = f" of {key}" if key else ""
+    click.echo(f"{len(purged.paths)} variant{'' if len(purged.paths) == 1 else 's'}{of} removed")
+    if purged.cdn:
+        click.echo(f"{purged.cdn} was told")
 
 
 @click.command()

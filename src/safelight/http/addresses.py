@@ -9,6 +9,8 @@ from functools import lru_cache, partial
 
 from safelight.access import Security
 from safelight.dialects import Grammar, Match, match
+from safelight.dialects.grammar import decode, write_key
+from safelight.errors import SafelightError
 from safelight.http.exchange import Incoming, Response
 from safelight.signing import is_signed, verify
 
@@ -26,6 +28,7 @@ class Addresses:
         # The same few addresses are asked for again and again, and what they mean never changes.
         self._verify = lru_cache(_REMEMBERED)(partial(verify, keys=security.keys))
         self._read = lru_cache(_REMEMBERED)(self._match)
+        self._decoded = lru_cache(_REMEMBERED)(self._decode)
 
     def opened(self, incoming: Incoming) -> Incoming:
         """Check the signature of an address and take it off, if there is one. Raises Forbidden."""
@@ -49,6 +52,24 @@ class Addresses:
         found = match(path, query, self._grammar)
         self._security.check(found)
         return found
+
+    def path(self, incoming: Incoming) -> str:
+        """Give the path, decoded, that a variant may be kept under; empty when there is none.
+
+        A signature or a query would not be looked at by whoever serves it from there.
+        """
+        return "" if incoming.signed or incoming.query else self._decoded(incoming.path)
+
+    def _decode(self, path: str) -> str:
+        try:
+            decoded = decode(path[1:])
+            # One path may be written in several ways, but it may not mean several things.
+            plain = f"/{write_key(decoded)}"
+            if plain != path and match(plain, "", self._grammar) != match(path, "", self._grammar):
+                return ""
+        except SafelightError:
+            return ""
+        return decoded
 
     def check(self, incoming: Incoming, wanted: Match) -> None:
         """Check what is asked for by other means than the address of a variant.

@@ -34,6 +34,8 @@ _MAX_PATH = 900
 _RESERVED = re.compile(r"(?:^|/)[@.]|\.attributes(?:/|$)")
 # That many presets which do not contradict each other are in nobody's address.
 _MOST_TAGS = 8
+# Below that many a cache does not tell folders apart.
+_MOST_FOLDERS = 8
 _TAGS = re.compile(r"-(p[0-9a-f]{12})")
 
 
@@ -114,6 +116,17 @@ def path_mark(path: str) -> str:
 def source_tag(source: str) -> str:
     """Abbreviate a source for caches."""
     return f"s{_digest(source, 8)}"
+
+
+def folder_tags(source: str) -> list[str]:
+    """Abbreviate the folders that a source is in, the outermost first, for caches."""
+    parts = source.split("/")[:-1][:_MOST_FOLDERS]
+    return [f"d{_digest('/'.join(parts[:depth]), 8)}" for depth in range(1, len(parts) + 1)]
+
+
+def cache_tags(source: str, presets: tuple[str, ...]) -> list[str]:
+    """Name all by which caches may be told to forget a variant."""
+    return [source_tag(source), *folder_tags(source), *map(preset_tag, presets)]
 
 
 def preset_tag(preset: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from safelight.errors import StoreUnavailable
@@ -19,9 +20,13 @@ _MOST_WAITING = 256
 class Outdated:
     """What version of each source was seen last, and what is done when it is another one."""
 
-    def __init__(self, variants: Variants) -> None:
-        """Remove outdated variants of a store, one source after the other, in a thread."""
+    def __init__(self, variants: Variants, removed: Callable[[str, list[str]], object]) -> None:
+        """Remove outdated variants of a store, one source after the other, in a thread.
+
+        ``removed`` is told of each source, and where its variants were.
+        """
         self._variants = variants
+        self._removed = removed
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, str] = OrderedDict()
         self._waiting = 0
@@ -59,8 +64,7 @@ class Outdated:
                 removed = self._variants.purge(source)
             else:
                 removed = self._variants.purge_outdated(source, version)
-            if removed:
-                log.info("%d variants of what %s was are removed", len(removed), source)
+            self._removed(source, removed)
         except StoreUnavailable as error:
             log.warning("old variants of %s stay: %s", source, error.detail)
         finally:

@@ -79,8 +79,8 @@ $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
 	@touch $(VENV)/.ready $@
 
 $(VENV)/.ready-full: pyproject.toml | $(VENV)/.made
-	@echo "$(VENV): installing safelight[dev,browser,contract]"
-	@$(BIN)/python -m pip install -q -e '.[dev,browser,contract]'
+	@echo "$(VENV): installing safelight[dev,browser,contract,frameworks]"
+	@$(BIN)/python -m pip install -q -e '.[dev,browser,contract,frameworks]'
 	@touch $(VENV)/.ready $(VENV)/.ready-dev $@
 
 # A name on PATH proves nothing (a version manager leaves names that fail), so each candidate is run.

@@ -20,11 +20,11 @@ LAYERS = {
     for level, names in enumerate(
         (
             "errors tiff formats params observe",
-            "operations transform picture plan limits icc cicp metadata gainmap signing access urls"
+            "operations transform picture plan limits icc cicp metadata gainmap signing sigv4 access urls"
             " remote negotiate svg dialects explain openapi placeholders",
-            "engine storage fetch",
+            "engine storage fetch integrations",
             "workers variants flights delivery cdn events",
-            "service locating pipelines backfill",
+            "service locating answers purging pipelines backfill",
             "config",
             "http functions",
             "cli __main__",
@@ -44,8 +44,12 @@ ONLY_IN = {
     "granian": {"http", "cli"},
     "pillow_heif": {"engine"},
     "pypdfium2": {"engine"},
+    "opentelemetry": {"http"},
     "click": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"integrations"},
+    "markupsafe": {"integrations"},
+    "django": {"integrations"},
 }
 
 # Layers 0 and 1 compute. What they may use beyond the standard library, and what not even of that.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from safelight.errors import AddressTooLong, BodyTooSlow, Busy, EmptyBody, SafelightError
 from safelight.limits import Limits
@@ -22,6 +22,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 MAX_ADDRESS = 8_000
+# What an address may hold without being encoded (RFC 3986 §3.3).
+_AS_IT_IS = "/~!$&'()*+,;=:@"
 _ASCII = "".join(map(chr, range(128)))
 # An image opened by itself runs nothing, loads nothing, and is what its Content-Type says.
 _GUARD: Headers = [
@@ -52,7 +54,7 @@ class Incoming:
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Incoming:
         """Read an ASGI scope. Raises AddressTooLong."""
-        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        raw: bytes = scope.get("raw_path") or _written(scope)
         query: bytes = scope.get("query_string", b"")
         if len(raw) + len(query) > MAX_ADDRESS:
             raise AddressTooLong(f"an address may have {MAX_ADDRESS} characters")
@@ -61,8 +63,10 @@ class Incoming:
             raw = quote(raw, safe=_ASCII).encode()
         path = raw.partition(b"?")[0].decode("latin-1")
         root: str = scope.get("root_path", "")
-        if root and path.startswith(f"{root}/"):
-            path = path[len(root) :]
+        for prefix in (root, quote(root)) if root else ():
+            if path.startswith(f"{prefix}/"):
+                path = path[len(prefix) :]
+                break
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]):
             headers = _joined(scope["headers"])
@@ -71,6 +75,19 @@ class Incoming:
     def header(self, name: bytes) -> str:
         """Return a header's value, empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+def _written(scope: Scope) -> bytes:
+    """Give the path as it was sent, where the server does not: encoded anew, if need be.
+
+    A bridge from WSGI hands its environment on, in which most servers have the address as it came.
+    """
+    environ = scope.get("wsgi_environ", {})
+    for name in ("REQUEST_URI", "RAW_URI"):
+        raw: str = environ.get(name, "").partition("?")[0]
+        if unquote(raw) == scope["path"]:
+            return raw.encode("latin-1")
+    return quote(scope["path"], safe=_AS_IT_IS).encode()
 
 
 def _joined(pairs: Headers) -> dict[bytes, bytes]:

@@ -1,0 +1,1 @@
+"""Template languages that write addresses of pictures; each is loaded only where it is used."""

@@ -1,0 +1,3 @@
+"""The pages of a Django project: none."""
+
+urlpatterns: list[object] = []

@@ -81,6 +81,7 @@ def test_every_address_is_there() -> None:
         "info",
         "healthz",
         "readyz",
+        "metrics",
         "openapi.json",
     }
 
@@ -148,7 +149,7 @@ def test_every_code_is_in_the_answer_of_its_status() -> None:
         seen.add(kind.code)
         problem = {
             "type": "about:blank", "title": kind.title, "status": kind.status, "code": kind.code,
-            "detail": "…", "retryable": kind.retryable,
+            "detail": "…", "retryable": kind.retryable, "request_id": "7f3a-1",
         }  # fmt: skip
         assert faults(problem, f"Problem{kind.status}") == []
         assert faults(problem | {"code": "nonsense"}, f"Problem{kind.status}")

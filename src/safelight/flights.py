@@ -1,4 +1,7 @@
-"""Work that is done once for all who ask for it at the same time, and no more than can be done."""
+"""Work that is done once for all who ask for it at the same time, and no more than can be done.
+
+What it writes to the log bears the id of the request that asked first.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from safelight.errors import Busy, SafelightError, again
@@ -72,7 +76,7 @@ class Flights:
         self, token: object, work: Callable[[], _Result], deadline: float
     ) -> Future[_Result]:
         self._admit(deadline)
-        flight = self._threads.submit(work)
+        flight = self._threads.submit(copy_context().run, work)
         self._flying[token] = flight
         return flight
 
@@ -131,7 +135,7 @@ class Questions:
         with self._lock:
             if self._asking >= self._queue:
                 raise Busy("too many images are being asked about at the moment: try again shortly")
-            asked = self._threads.submit(question)
+            asked = self._threads.submit(copy_context().run, question)
             self._asking += 1
         asked.add_done_callback(lambda _: self._answered())
         return asked

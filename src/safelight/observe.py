@@ -16,7 +16,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 Labels: TypeAlias = tuple[str | int, ...]
 
@@ -27,6 +28,22 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9._:=/+@-]{1,128}")
 # Ids are made 14,000 times a second: a number is a tenth of the cost of new random bytes.
 _PREFIX = secrets.token_hex(6)
 _NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """What is told of the service, and how.
+
+    ``metrics``: whether ``/metrics`` answers; "local" where only this machine is served.
+    ``access_log`` writes a line for each request, ``log_format`` and ``log_level`` are those of all
+    other lines. ``traces`` sends spans to where the ``OTEL_…`` variables say.
+    """
+
+    metrics: Literal["local", "on", "off"] = "local"
+    access_log: bool = False
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: bool = False
 
 
 class Counter:
@@ -156,6 +173,20 @@ class Timings:
         if self._counted is not None:
             self._counted.observe(milliseconds / 1e3, (name,))
 
+    def intervals(self) -> list[tuple[str, float, float]]:
+        """Tell when each stage began and ended, in seconds of ``time.perf_counter()``.
+
+        Stages follow one another: where two were added at once, the first ended where the second
+        began.
+        """
+        found: list[tuple[str, float, float]] = []
+        following = float("inf")
+        for name, milliseconds in reversed(self.stages.items()):
+            end = min(self.ended[name], following)
+            following = end - milliseconds / 1e3
+            found.append((name, following, end))
+        return found[::-1]
+
     def header(self) -> str:
         """Write a Server-Timing header (W3C Server Timing)."""
         return ", ".join(f"{name};dur={value:.1f}" for name, value in self.stages.items())
@@ -166,11 +197,11 @@ class Request:
 
     ``started`` is a time of ``time.perf_counter()``. ``door`` is how it came in, "none" when its
     address is not understood; ``cache`` is "hit", "miss", "shared" (another made the picture at
-    that moment) or empty; ``code`` is that of the problem it is answered with; ``trace`` is the id
-    of its trace.
+    that moment) or empty; ``code`` is that of the problem it is answered with. ``span`` belongs to
+    whoever traces, ``trace`` is the id of the trace.
     """
 
-    __slots__ = ("cache", "code", "door", "id", "started", "timings", "trace")
+    __slots__ = ("cache", "code", "door", "id", "span", "started", "timings", "trace")
 
     def __init__(self, id: str) -> None:
         """Begin now."""
@@ -180,6 +211,7 @@ class Request:
         self.cache = ""
         self.code = ""
         self.trace = ""
+        self.span: Any = None
         self.timings: Timings | None = None
 
 

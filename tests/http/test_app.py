@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
@@ -15,8 +14,7 @@ from safelight.http import Application
 from safelight.limits import Limits
 from safelight.service import Service
 from safelight.workers.inprocess import InProcess
-
-Message = dict[str, Any]
+from tests.support.asgi import Message, asked, scope
 
 
 @pytest.fixture
@@ -44,39 +42,6 @@ def service(settings: config.Settings) -> Iterator[Service]:
 def application(service: Service, settings: config.Settings) -> Application:
     """Give the application that serves it."""
     return Application(service, settings, index=True)
-
-
-def scope(path: str, *, root: str = "", method: str = "GET", **headers: str) -> Message:
-    raw, _, query = path.partition("?")
-    return {
-        "type": "http",
-        "method": method,
-        "path": root + unquote(raw),
-        "raw_path": (root + raw).encode(),
-        "root_path": root,
-        "query_string": query.encode(),
-        "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
-    }
-
-
-def asked(
-    application: Application, scope: Message, messages: list[Message] | None = None
-) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Play the server for one request; `messages` are what the client sends."""
-    waiting = [*(messages or [{"type": "http.request", "body": b"", "more_body": False}])]
-    sent: list[Any] = []
-
-    async def receive() -> Message:
-        return waiting.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(application(scope, receive, send))
-    start, body = sent
-    assert start["type"] == "http.response.start"
-    assert (body["type"], body["more_body"]) == ("http.response.body", False)
-    return start["status"], dict(start["headers"]), body["body"]
 
 
 @pytest.mark.parametrize("root", ["", "/images", "/a/b"])

@@ -92,6 +92,17 @@ def _paths(grammar: Grammar) -> Json:
                 },
             }
         ),
+        "/metrics": _read(
+            {
+                "operationId": "metrics",
+                "summary": "What is counted, for Prometheus, where it is on",
+                "responses": {
+                    "200": {"description": "Its text format.", "content": {"text/plain": {}}},
+                    **problems.answers(404),
+                    "default": problems.ANY,
+                },
+            }
+        ),
         "/openapi.json": _read(
             {
                 "operationId": "openapi",
@@ -123,7 +134,7 @@ def _pictures(operation_id: str, summary: str, description: str, parameters: lis
                 "200": {"description": "The picture.", "headers": _picture_headers(), **_image()},
                 "206": {"description": "The part of it that was asked for.", **_image()},
                 "304": {"description": "The viewer has it.", "headers": _picture_headers()},
-                **problems.answers(400, 404, 405, 413, 414, 415, 416, 422, 500, 503, 504),
+                **problems.answers(400, 403, 404, 405, 413, 414, 415, 416, 422, 500, 503, 504),
                 "default": problems.ANY,
             },
         }
@@ -152,7 +163,7 @@ def _resize() -> Json:
                     "X-Resized-Size": _header("Width x height of the answer in px."),
                 },
             },
-            **problems.answers(400, 405, 408, 413, 414, 415, 422, 500, 503, 504),
+            **problems.answers(400, 403, 405, 408, 413, 414, 415, 422, 500, 503, 504),
             "default": problems.ANY,
         },
     }
@@ -172,7 +183,7 @@ def _info() -> Json:
         ],
         "responses": {
             "200": _json("What is known.", {"$ref": "#/components/schemas/Info"}),
-            **problems.answers(400, 404, 405, 413, 414, 415, 422, 500, 503, 504),
+            **problems.answers(400, 403, 404, 405, 413, 414, 415, 422, 500, 503, 504),
             "default": problems.ANY,
         },
     }

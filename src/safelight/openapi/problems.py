@@ -35,6 +35,7 @@ def schemas() -> Json:
     facts: Json = {
         "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "code": _code(*_errors()),
         "detail": TEXT | {"description": "What is wrong and what to do."}, "retryable": SWITCH,
+        "request_id": TEXT | {"description": "The X-Request-Id, under which the log has it."},
     }  # fmt: skip
     schemas: Json = {"Problem": {"type": "object", "properties": facts, "required": list(facts)}}
     for status, errors in _by_status().items():

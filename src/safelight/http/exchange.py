@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from safelight.errors import AddressTooLong, BodyTooSlow, Busy, EmptyBody, SafelightError
 from safelight.limits import Limits
+from safelight.observe import current
 from safelight.storage import Opened, anonymous_file
 
 Scope = MutableMapping[str, Any]
@@ -110,7 +111,7 @@ class Response:
 
 async def respond(send: Send, response: Response, *, head: bool, closing: bool) -> None:
     """Send a response; of a HEAD request all but the body. ``closing``: it is the last one here."""
-    headers = [*response.headers, *response.guard]
+    headers = [*response.headers, *response.guard, (b"x-request-id", current().id.encode())]
     if closing:
         headers.append((b"connection", b"close"))
     if response.status != 304:
@@ -121,7 +122,9 @@ async def respond(send: Send, response: Response, *, head: bool, closing: bool) 
 
 
 def problem(error: SafelightError, extra: Headers | None = None) -> Response:
-    """Write an error as RFC 9457 problem details."""
+    """Write an error as RFC 9457 problem details, with the id under which the log has it."""
+    request = current()
+    request.code = error.code
     details = {
         "type": "about:blank",
         "title": error.title,
@@ -129,6 +132,7 @@ def problem(error: SafelightError, extra: Headers | None = None) -> Response:
         "code": error.code,
         "detail": error.detail,
         "retryable": error.retryable,
+        "request_id": request.id,
     }
     headers = [(b"content-type", b"application/problem+json"), NO_STORE, *(extra or [])]
     if error.retry_after_seconds is not None:

@@ -1,0 +1,187 @@
+"""`/metrics`, read by the library that Prometheus's own people wrote for its format."""
+
+import os
+import signal
+from collections import Counter as Counts
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from safelight.http import Application
+from safelight.http.metrics import _histogram, _simple
+from safelight.observe import Counter, Histogram
+from tests.support.asgi import applying, asked, scope
+from tests.support.load import renderers
+from tests.support.serving import Server, serving
+
+PHOTO = "photo-1mp.jpg"
+
+
+@pytest.fixture
+def application(data: Path, tmp_path: Path) -> Iterator[Application]:
+    """Give an application whose counts begin at nothing."""
+    with applying(data / "photos", tmp_path / "variants") as application:
+        yield application
+
+
+def read(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Read an exposition; every sample is there once, below its family's name."""
+    assert text.endswith("\n")
+    samples = [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
+    found = {key(sample): sample.value for sample in samples}
+    assert len(found) == len(samples)
+    return found
+
+
+def key(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
+    return sample.name.removeprefix("safelight_"), frozenset(sample.labels.items())
+
+
+def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+def told(application: Application) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    status, headers, body = asked(application, scope("/metrics"))
+    assert status == 200
+    assert headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
+    assert headers[b"cache-control"] == b"no-store"
+    return read(body.decode())
+
+
+def test_requests_are_counted_by_door_status_and_cache(application: Application) -> None:
+    for path in (f"/64x64/{PHOTO}", f"/64x64/{PHOTO}", f"/pic/80/{PHOTO}", "/w=zero/x.jpg", "/"):
+        asked(application, scope(path))
+    asked(application, scope(f"/info/{PHOTO}", method="HEAD"))
+    counts = told(application)
+    wanted = {
+        ("native", "200", "miss"): 1,
+        ("native", "200", "hit"): 1,
+        ("pic", "200", "miss"): 1,
+        ("native", "400", ""): 1,
+        ("index", "200", ""): 1,
+        ("info", "200", ""): 1,
+    }
+    for (door, status, cache), count in wanted.items():
+        assert counts[of("requests_total", door=door, status=status, cache=cache)] == count
+    assert sum(value for (name, _), value in counts.items() if name == "requests_total") == 6
+    assert counts[of("problems_total", code="transform_invalid")] == 1
+
+
+def test_what_is_made_sent_and_stored_is_counted(application: Application) -> None:
+    path = f"/w=90,format=webp/{PHOTO}"
+    size = len(asked(application, scope(path))[2])
+    asked(application, scope(path))
+    asked(application, scope(path, method="HEAD"))
+    counts = told(application)
+    assert counts[of("renders_total", format="webp")] == 1
+    assert counts[of("stored_bytes_total")] == size
+    assert counts[of("sent_bytes_total", door="native")] == 2 * size
+    assert counts[of("stage_seconds_count", stage="decode")] == 1
+    assert counts[of("stage_seconds_count", stage="store")] == 1
+    # Once before it was made, and for each time that it was found.
+    assert counts[of("stage_seconds_count", stage="lookup")] == 3
+
+
+def test_what_an_upload_made_is_counted_and_not_stored(
+    application: Application, data: Path
+) -> None:
+    body = (data / "photos" / PHOTO).read_bytes()
+    asked(application, scope("/resize", method="POST"), [{"type": "http.request", "body": body}])
+    counts = told(application)
+    assert counts[of("renders_total", format="jpeg")] == 1
+    assert counts[of("stored_bytes_total")] == 0
+    assert counts[of("requests_total", door="resize", status="200", cache="")] == 1
+
+
+def test_how_things_are_is_told_even_when_nothing_happened(application: Application) -> None:
+    counts = told(application)
+    assert counts[of("queue_pictures")] == 0
+    assert counts[of("queue_limit_pictures")] == 128
+    assert counts[of("worker_restarts_total")] == 0
+    (info,) = (labels for (name, labels) in counts if name == "info")
+    assert {name for name, _ in info} == {"version", "libvips"}
+
+
+def test_metrics_are_told_only_where_they_are_wanted(application: Application) -> None:
+    application._metrics = False
+    assert asked(application, scope("/metrics"))[0] == 404
+    application._metrics = True
+    assert asked(application, scope("/metrics", method="POST"))[0] == 405
+
+
+@given(st.dictionaries(st.text(), st.integers(0, 10**15) | st.floats(0, 1e9)))
+def test_any_value_of_a_label_is_read_as_it_was(values: dict[str, float]) -> None:
+    counter = Counter("safelight_things_total", "Things.", ("what",))
+    for value, amount in values.items():
+        counter.add((value,), amount)
+    lines = _simple(counter.name, "counter", counter.meaning, counter.labels, counter.read())
+    # The format ends lines with a line feed alone; this parser also takes others for ends.
+    text = "".join(f"{line}\n" for line in lines)
+    if not any(set(value) & set("\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029") for value in values):
+        assert read(text) == {
+            of("things_total", what=value): amount for value, amount in values.items()
+        }
+
+
+@given(st.lists(st.floats(0, 30)))
+def test_a_histogram_is_read_as_it_was(took: list[float]) -> None:
+    histogram = Histogram("safelight_seconds", "Seconds.", ("stage",), (0.001, 0.25, 10.0))
+    for seconds in took:
+        histogram.observe(seconds, ("decode",))
+    counts = read("".join(f"{line}\n" for line in _histogram(histogram)))
+    if not took:
+        assert counts == {}
+        return
+    for bound in ("0.001", "0.25", "10", "+Inf"):
+        at_most = sum(seconds <= float(bound) for seconds in took)
+        assert counts[of("seconds_bucket", stage="decode", le=bound)] == at_most
+    assert counts[of("seconds_count", stage="decode")] == len(took)
+    assert counts[of("seconds_sum", stage="decode")] == pytest.approx(sum(took))
+
+
+def scraped(server: Server) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return read(server.get("/metrics").body.decode())
+
+
+def test_counts_are_right_however_many_workers_render_and_die(data: Path, tmp_path: Path) -> None:
+    with serving(data / "photos", tmp_path, "--workers", "2") as server:
+        statuses: Counts[int] = Counts()
+        for number in range(20):
+            if number % 6 == 5:
+                os.kill(renderers(server)[0], signal.SIGKILL)
+            # A worker that dies with a job in its hands costs that one: 503.
+            statuses[server.get(f"/w={20 + number}/{PHOTO}").status] += 1
+        counts = scraped(server)
+        assert set(statuses) <= {200, 503}
+        assert counts[of("renders_total", format="jpeg")] == statuses[200] >= 17
+        assert counts[of("stage_seconds_count", stage="encode")] == statuses[200]
+        for status, count in statuses.items():
+            labels = {"door": "native", "status": str(status), "cache": "miss"}
+            assert counts[of("requests_total", **labels)] == count
+        assert counts.get(of("problems_total", code="worker_lost"), 0) == statuses[503]
+        # One that died idle is noticed when its next job comes.
+        assert 1 <= counts[of("worker_restarts_total")] <= 3
+        assert counts[of("worker_memory_bytes")] > 10_000_000 * counts[of("workers")] > 0
+        assert counts[of("process_resident_memory_bytes")] > 10_000_000
+
+
+def test_others_do_not_see_the_counts_unless_it_is_said(data: Path, tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--unsigned", "--workers", "1")
+    (tmp_path / "on").mkdir()
+    settings = '[observe]\nmetrics = "on"\n'
+    with (
+        serving(data / "photos", tmp_path, *options) as closed,
+        serving(data / "photos", tmp_path / "on", *options, settings=settings) as opened,
+    ):
+        assert closed.get("/metrics").code == "not_found"
+        assert "off: counts at /metrics" in closed.output
+        assert opened.get("/metrics").status == 200
+        assert "off: counts at /metrics" not in opened.output

@@ -58,6 +58,13 @@ def test_an_address_is_canonical_and_encoded() -> None:
     assert run("url", "cat.jpg", "").stdout == "/original/cat.jpg\n"
 
 
+def test_what_is_said_wins_over_the_defaults_in_an_address_too() -> None:
+    Path("safelight.toml").write_text('[request]\ndefaults = "fit=fill,format=auto"\n')
+    said = "/800x600,fit=cover,format=/a%20b.jpg\n"
+    assert run("url", "a b.jpg", "800x600,fit=cover,format=").stdout == said
+    assert run("url", "cat.jpg", "w=800").stdout == "/w=800,format=auto/cat.jpg\n"
+
+
 def test_an_address_is_explained_step_by_step() -> None:
     result = run("url", "photo-1mp.jpg", "q=50,800x600,rotate=90", "--explain")
     assert result.exit_code == 0

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from safelight import config
+from safelight import config, urls
 from safelight.cli.command import CONFIG, plainly
-from safelight.dialects import Match, native
+from safelight.dialects import Grammar, Match, match, native
 from safelight.dialects.grammar import read_key, write_key
 from safelight.errors import Forbidden, NotFound, SettingError, SourceError
 from safelight.explain import lines
 from safelight.picture import Header
 from safelight.service import Service
 from safelight.signing import Signer
-from safelight.transform import parse_wording
+from safelight.transform import Transform, parse_wording
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -48,11 +48,13 @@ def url(
     wanted = wording.transform
     settings.limits.check_wish(wanted)
     key = read_key(write_key(key))
-    address = native.build(key, wanted)
+    address = _address(key, transform, wanted, rules)
     if signed or expires:
         address = _signer(settings).sign(address, expires=_expiry(expires))
     elif not explained:
-        address = _unsigned(address, Match(key, wanted, wording.presets, wording.names), settings)
+        _check_unsigned(Match(key, wanted, wording.presets, wording.names), settings)
+        if settings.security.presets_only:
+            address = urls.url(key, transform)
     address = base.rstrip("/") + address
     if not explained:
         click.echo(address)
@@ -84,15 +86,18 @@ def _signer(settings: config.Settings) -> Signer:
     return Signer(settings.security.keys[0])
 
 
-def _unsigned(address: str, match: Match, settings: config.Settings) -> str:
-    """Say presets by their names where nothing else may be said. Raises Forbidden."""
+def _address(key: str, text: str, wanted: Transform, rules: Grammar) -> str:
+    """Write the canonical address, or what was said where the defaults would come into that."""
+    address = native.build(key, wanted)
+    return address if match(address, "", rules).transform == wanted else urls.url(key, text)
+
+
+def _check_unsigned(wanted: Match, settings: config.Settings) -> None:
+    """Refuse to print what would be refused. Raises Forbidden."""
     try:
-        settings.security.check(match)
+        settings.security.check(wanted)
     except Forbidden as error:
         raise Forbidden(f"{error.detail} (here: --sign)") from None
-    if settings.security.presets_only:
-        return f"/{','.join(match.presets)}/{write_key(match.key)}"
-    return address
 
 
 def _expiry(text: str | None) -> int | None:

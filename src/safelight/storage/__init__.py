@@ -6,10 +6,11 @@ Keys are text with ``/`` between segments, as in an object store.
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from safelight.errors import SettingError
+from safelight.storage.addresses import parse
 from safelight.storage.folder import FolderStore
+from safelight.storage.mounted import Mount, Mounted
+from safelight.storage.remembered import Remembered
 from safelight.storage.store import (
     Entry,
     Object,
@@ -20,35 +21,40 @@ from safelight.storage.store import (
     opened_bytes,
     read_descriptor,
 )
+from safelight.storage.trial import read_back
 
 __all__ = [
     "Entry",
     "FolderStore",
+    "Mount",
+    "Mounted",
     "Object",
     "Opened",
+    "Remembered",
     "Stat",
     "Store",
     "anonymous_file",
     "open_store",
     "opened_bytes",
+    "read_back",
     "read_descriptor",
 ]
 
 
-def open_store(url: str, *, base: Path | None = None) -> Store:
+def open_store(
+    url: str, *, base: Path | None = None, seconds: float = 10.0, most_bytes: int | None = None
+) -> Store:
     """Open the store that a URL names.
 
-    ``file:./photos`` (relative to ``base``, by default the working directory) or ``memory:``.
-    Raises SettingError.
+    ``file:./photos`` (relative to ``base``, by default the working directory), ``memory:``, or one
+    in a cloud as in docs/stores.md. ``seconds``: how long a call may take, all its tries together.
+    ``most_bytes``: what is larger is not read (SourceTooLarge). Raises SettingError.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "memory":
-        # Imported where it is used: a folder needs neither its time nor its memory.
-        from obstore.store import MemoryStore
+    address = parse(url)
+    if address.kind == "file":
+        return FolderStore((base or Path.cwd()) / address.prefix)
+    # Imported where it is used: a folder needs neither its time nor its memory.
+    from safelight.storage.clients import connect
+    from safelight.storage.objects import ObjectStore
 
-        from safelight.storage.objects import ObjectStore
-
-        return ObjectStore(MemoryStore())
-    if parts.scheme == "file" and not parts.netloc:
-        return FolderStore((base or Path.cwd()) / unquote(parts.path))
-    raise SettingError(f"{url!r} names no store: use file:./folder or memory:")
+    return ObjectStore(connect(address, seconds=seconds), address, most_bytes=most_bytes)

@@ -181,6 +181,9 @@ class FolderStore:
                 if stat_module.S_ISREG(found.st_mode) and is_plain_key(key):
                     yield Entry(key, found.st_size, found.st_atime)
 
+    def sign(self, key: str, seconds: int) -> None:
+        """Give no address: a folder has none of its own."""
+
     def tidy(self, before: float) -> int:
         """Remove what writers that were killed have left: temporary files, notes of no object."""
         removed = 0

@@ -101,16 +101,30 @@ class Store(Protocol):
         """Read what was put beside an object; empty when nothing was."""
 
     def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Write an object whole: a reader sees the old one or the new one, never a part."""
+        """Write an object whole: a reader sees the old one or the new one, never a part.
+
+        Names of attributes are ``Content-Type``, ``Cache-Control``, or lower-case letters and
+        digits; values are any text. A store in a cloud leaves out, the longest first, what is
+        more than it keeps.
+        """
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one; False when there is."""
+        """Write an object unless there is one; False when somebody else has.
+
+        ``data`` is unlike anybody else's, so that a writer whose answer got lost knows its own.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is fine."""
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """List the objects below a prefix of whole segments."""
+
+    def sign(self, key: str, seconds: int) -> str | None:
+        """Give an address at which anybody may read an object for a time.
+
+        None where the store has no such addresses, or cannot sign this one.
+        """
 
     def tidy(self, before: float) -> int:
         """Remove what writes that never ended have left from before a time; returns how many."""

@@ -62,8 +62,8 @@ def test_a_stage_is_counted_where_it_is_wanted_and_has_an_end() -> None:
     timings.add("decode", 5.0)
     timings.add("encode", 20.0)
     assert counted.read() == {
-        ("decode",): ([1, 1, 1], 0.005),
-        ("encode",): ([0, 1, 1], 0.02),
+        ("decode",): ([1, 1, 1], 0.005, 0),
+        ("encode",): ([0, 1, 1], 0.02, 0),
     }
     assert timings.ended["decode"] <= timings.ended["encode"]
 
@@ -83,7 +83,7 @@ def test_what_was_read_does_not_change_any_more() -> None:
     counts, times = counter.read(), histogram.read()
     counter.add()
     histogram.observe(0.5)
-    assert (counts, times) == ({(): 1}, {(): ([1, 1], 0.5)})
+    assert (counts, times) == ({(): 1}, {(): ([1, 1], 0.5, 0)})
 
 
 @given(st.lists(st.floats(0, 20)), st.sets(st.floats(0.001, 10), min_size=1))
@@ -91,10 +91,11 @@ def test_a_histogram_counts_what_took_at_most_so_long(took: list[float], some: s
     bounds = tuple(sorted(some))
     histogram = Histogram("seconds", "", bounds=bounds)
     for seconds in took:
-        histogram.observe(seconds)
+        histogram.observe(seconds, size=7)
     expected = [sum(seconds <= bound for seconds in took) for bound in bounds]
     if took:
-        counts, total = histogram.read()[()]
+        counts, total, size = histogram.read()[()]
+        assert size == 7 * len(took)
         assert counts == [*expected, len(took)]
         assert total == pytest.approx(sum(took))
     else:
@@ -125,7 +126,7 @@ def test_no_count_is_lost_between_threads() -> None:
         list(pool.map(count, range(threads)))
     half = threads * each // 2
     assert counter.read() == {("all",): 2 * half, (0,): half, (1,): half}
-    assert histogram.read() == {(): ([2 * half, 2 * half], half / 2)}
+    assert histogram.read() == {(): ([2 * half, 2 * half], half / 2, 0)}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def _lines(service: Service) -> Iterator[str]:
     yield from _requests(counted.requests)
     for histogram in (counted.requests, counted.stages, counted.store_calls):
         yield from _histogram(histogram)
-    for counter in (counted.sent, counted.problems, counted.renders, counted.stored):
+    for counter in (counted.problems, counted.renders, counted.stored):
         yield from _simple(counter.name, "counter", counter.meaning, counter.labels, counter.read())
     vitals = service.renderer.vitals()
     for name, kind, meaning, value in (
@@ -54,9 +54,12 @@ def _lines(service: Service) -> Iterator[str]:
 
 def _requests(histogram: Histogram) -> Iterator[str]:
     """Count requests by themselves too: a rate of them shall not need a histogram's insides."""
-    counts = {labels: counts[-1] for labels, (counts, _) in histogram.read().items()}
-    meaning = "Requests answered."
-    yield from _simple("safelight_requests_total", "counter", meaning, histogram.labels, counts)
+    read = histogram.read().items()
+    for name, meaning, values in (
+        ("requests_total", "Requests answered.", {at: one.counts[-1] for at, one in read}),
+        ("sent_bytes_total", "Bytes of bodies sent.", {at: one.size for at, one in read}),
+    ):
+        yield from _simple(f"safelight_{name}", "counter", meaning, histogram.labels, values)
 
 
 def _simple(
@@ -73,7 +76,7 @@ def _simple(
 def _histogram(histogram: Histogram) -> Iterator[str]:
     yield from _head(histogram.name, "histogram", histogram.meaning)
     bounds = [*(f"{bound:g}" for bound in histogram.bounds), "+Inf"]
-    for values, (counts, total) in histogram.read().items():
+    for values, (counts, total, _) in histogram.read().items():
         pairs = list(zip(histogram.labels, values, strict=True))
         for bound, count in zip(bounds, counts, strict=True):
             yield f"{histogram.name}_bucket{_labels([*pairs, ('le', bound)])} {count}"

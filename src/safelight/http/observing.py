@@ -47,11 +47,11 @@ class Observer:
 
     def begin(self, scope: Scope) -> Request:
         """Note that a request came."""
-        given = b""
+        given = ""
         for name, value in scope["headers"]:
             if name == b"x-request-id":
-                given = value
-        request = Request(identified(given.decode("latin-1")))
+                given = value.decode("latin-1")
+        request = Request(identified(given))
         if self._tracer is not None:
             self._tracer.begin(request, scope)
         return request
@@ -63,9 +63,7 @@ class Observer:
         if response is not None:
             status = response.status
             sent = 0 if scope["method"] == "HEAD" else len(response.body)
-        self._metrics.requests.observe(seconds, (request.door, status, request.cache))
-        if sent:
-            self._metrics.sent.add((request.door,), sent)
+        self._metrics.requests.observe(seconds, (request.door, status, request.cache), sent)
         if request.code:
             self._metrics.problems.add((request.code,))
         if self._access_log:

@@ -21,7 +21,7 @@ LAYERS = {
         (
             "errors tiff formats params observe",
             "operations transform picture plan limits icc cicp metadata gainmap signing sigv4 access urls"
-            " remote negotiate svg dialects explain openapi placeholders",
+            " remote costs negotiate svg dialects explain openapi placeholders",
             "engine storage fetch integrations",
             "workers variants flights delivery cdn events",
             "service locating answers purging pipelines backfill",

@@ -15,13 +15,17 @@ from typing import Annotated, Any
 import msgspec
 
 from safelight.access import Security
+from safelight.cdn import Cdn, CdnSettings
+from safelight.delivery import Delivery, VariantSettings
 from safelight.dialects import DIALECTS, Grammar
 from safelight.errors import SafelightError, SettingError
 from safelight.limits import Limits
+from safelight.observe import Observe
 from safelight.operations import PARAMETERS
+from safelight.purging import Purger
 from safelight.service import Service
 from safelight.signing import MARK
-from safelight.storage import Store, open_store
+from safelight.storage import Mount, Mounted, Remembered, Store, open_store
 from safelight.transform import ORIGINAL, Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
@@ -29,14 +33,19 @@ from safelight.workers.pool import Pool, Workers
 
 FILE = "safelight.toml"
 _ENVIRONMENT = "SAFELIGHT_"
+_ROUTES = ("info", "static", "healthz", "readyz", "resize", "metrics", "events", "purge")
 # First segments of addresses that mean something else than a preset.
-RESERVED = frozenset(
-    (*DIALECTS, "info", "static", "healthz", "readyz", "resize", "metrics", "events", ORIGINAL)
-)
+RESERVED = frozenset((*DIALECTS, *_ROUTES, ORIGINAL))
 _PARAMETER_NAMES = frozenset(
     name for parameter in PARAMETERS.values() for name in (parameter.name, *parameter.kind.aliases)
 )
+# Sections whose settings have names of the user's.
+_NAMED = {"presets": ("transform", "w=300,h=300"), "sources": ("store", "s3://archive")}
 _SIZES = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+# Of settings that are nothing unless they are set.
+_EXAMPLES = {"variants.max_bytes": "10GB", "server.max_inline_bytes": "4MB"}
+_KEPT_BYTES = 10_000_000_000
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
@@ -44,17 +53,15 @@ NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """Where the originals are."""
+    """Where the originals are.
+
+    How long it is believed what a store in a cloud said of a source: ``remember_seconds`` of its
+    version, ``missing_seconds`` that there is none. A folder is asked each time.
+    """
 
     url: str = "file:./photos"
-
-
-@dataclass(frozen=True, slots=True)
-class VariantSettings:
-    """Where variants are stored, and how many bytes of them are kept."""
-
-    url: str = "file:./.safelight/variants"
-    max_bytes: Positive = 10_000_000_000
+    remember_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    missing_seconds: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,8 @@ class ServerSettings:
     ``max_age`` (seconds) is for Cache-Control. ``queue`` is how many pictures may wait or be made
     at once. ``body_seconds`` is how long a body may take to arrive, ``idle_seconds`` how long a
     connection may say nothing, ``grace_seconds`` how long what was begun may take when the server
-    stops. ``index`` lists sources at ``/``: "local" only on this machine.
+    stops. ``index`` lists sources at ``/``: "local" only on this machine. ``max_inline_bytes`` is
+    what the platform carries of a picture, None where it carries any.
     """
 
     host: str = "127.0.0.1"
@@ -82,6 +90,7 @@ class ServerSettings:
     idle_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     index: typing.Literal["local", "on", "off"] = "local"
+    max_inline_bytes: NotNegative | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,7 @@ class Settings:
     """Everything that can be set. ``base`` is the folder that relative paths start from."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
+    sources: dict[str, str] = field(default_factory=dict)
     variants: VariantSettings = field(default_factory=VariantSettings)
     presets: dict[str, str] = field(default_factory=dict)
     request: RequestSettings = field(default_factory=RequestSettings)
@@ -96,6 +106,8 @@ class Settings:
     workers: Workers = field(default_factory=Workers)
     server: ServerSettings = field(default_factory=ServerSettings)
     security: Security = field(default_factory=Security)
+    cdn: CdnSettings = field(default_factory=CdnSettings)
+    observe: Observe = field(default_factory=Observe)
 
 
 def load(
@@ -117,7 +129,7 @@ def load(
         given.setdefault(section, {}).update(values)
     _refuse_unknown(given)
     settings = _convert(given)
-    grammar(settings)
+    _refuse_negotiation(settings, grammar(settings))
     return settings
 
 
@@ -169,31 +181,50 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
 def _convert(given: Mapping[str, Any]) -> Settings:
     plain = {
         section: {name: _plain(section, name, value) for name, value in values.items()}
-        if section != "presets"
+        if section not in _NAMED
         else values
         for section, values in given.items()
     }
-    for name, text in plain.get("presets", {}).items():
-        if not isinstance(text, str):
-            raise SettingError(f'presets.{name}: no transform (example: {name} = "w=300,h=300")')
+    for section, (meaning, example) in _NAMED.items():
+        for name, text in plain.get(section, {}).items():
+            if not isinstance(text, str):
+                raise SettingError(
+                    f'{section}.{name}: no {meaning} (example: {name} = "{example}")'
+                )
     try:
         settings = msgspec.convert(plain, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(_explained(str(error))) from error
     _refuse_impossible(settings)
     settings.security.check_settings()
+    settings.variants.check()
+    if settings.cdn.kind:
+        Cdn(settings.cdn)
     return settings
+
+
+def _refuse_negotiation(settings: Settings, rules: Grammar) -> None:
+    """Refuse what whoever serves stored variants by their paths could not do."""
+    if settings.variants.layout != "path":
+        return
+    named = {f"presets.{name}": transform for name, transform in rules.presets.items()}
+    for name, transform in {**named, "request.defaults": rules.defaults}.items():
+        if dict(transform.arguments).get("format") == "auto":
+            raise SettingError(
+                f'{name}: format=auto is not for variants.layout = "path", where one address has '
+                "one picture (example: format=webp)"
+            )
 
 
 def _refuse_impossible(settings: Settings) -> None:
     """Refuse numbers that no size, count or time can be."""
-    for section in ("limits", "workers", "server"):
+    for section in ("source", "limits", "workers", "server"):
         values = getattr(settings, section)
         for setting in fields(values):
             value = getattr(values, setting.name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            nothing = setting.default == 0 or section == "server"
+            nothing = setting.default == 0 or section in ("source", "server")
             if not math.isfinite(value) or value < 0 or (value == 0 and not nothing):
                 least = "from 0" if nothing else "above 0"
                 raise SettingError(
@@ -224,8 +255,9 @@ def _explained(message: str) -> str:
     default = getattr(values, setting, None)
     hint = typing.get_type_hints(type(values)).get(setting)
     if typing.get_origin(hint) is typing.Literal:
-        fault += f", expected {', '.join(typing.get_args(hint))}"
-    example = f" (example: {setting} = {_toml(default)})" if default is not None else ""
+        fault += f", expected {', '.join(map(str, typing.get_args(hint)))}"
+    shown = _EXAMPLES.get(name) if default is None else default
+    example = f" (example: {setting} = {_toml(shown)})" if shown is not None else ""
     return f"{name}: {fault[:1].lower()}{fault[1:]}{example}"
 
 
@@ -267,25 +299,66 @@ def build(
     SettingError.
     """
     renderer = renderer or Pool(settings.limits, settings.workers)
-    variants = Variants(
-        _store("variants.url", settings.variants.url, base), max_bytes=settings.variants.max_bytes
+    kept = settings.variants
+    stored = variants(settings, base=base)
+    delivery = Delivery(
+        kept.deliver, kept.public_url, kept.sign_seconds, settings.server.max_inline_bytes
     )
     return Service(
         sources(settings, base=base),
-        variants,
+        stored,
         renderer,
         settings.limits,
         queue=settings.server.queue,
+        delivery=delivery,
+        removed=purger(settings, stored).outdated,
     )
 
 
+def variants(settings: Settings, *, base: Path | None = None) -> Variants:
+    """Open the variant store. Raises SettingError."""
+    kept = settings.variants
+    store = _store("variants.url", kept.url, base, settings.limits)
+    return Variants(
+        store,
+        max_bytes=kept.max_bytes or (_KEPT_BYTES if store.local else None),
+        by_path=kept.layout == "path",
+        cache_control=kept.cache_control,
+    )
+
+
+def purger(settings: Settings, stored: Variants) -> Purger:
+    """Wire what removes variants, here and from a CDN. Raises SettingError."""
+    cdn = Cdn(settings.cdn, settings.variants.public_url) if settings.cdn.kind else None
+    return Purger(stored, cdn)
+
+
 def sources(settings: Settings, *, base: Path | None = None) -> Store:
-    """Open the store of the originals. Raises SettingError."""
-    return _store("source.url", settings.source.url, base)
+    """Open the stores of the originals as one. Raises SettingError."""
+    default = _source("source.url", settings.source.url, settings, base)
+    mounts = []
+    for name, url in settings.sources.items():
+        if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
+            raise SettingError(
+                f"sources.{name}: a name has only a-z, 0-9, _ and - (example: archive)"
+            )
+        mounts.append(Mount(f"{name}/", _source(f"sources.{name}", url, settings, base)))
+    return Mounted(default, mounts) if mounts else default
 
 
-def _store(name: str, url: str, base: Path | None) -> Store:
+def _source(name: str, url: str, settings: Settings, base: Path | None) -> Store:
+    limits = settings.limits
+    store = _store(name, url, base, limits, most_bytes=limits.source_bytes)
+    if store.local:
+        return store
+    remember = settings.source.remember_seconds
+    return Remembered(store, seconds=remember, missing_seconds=settings.source.missing_seconds)
+
+
+def _store(
+    name: str, url: str, base: Path | None, limits: Limits, *, most_bytes: int | None = None
+) -> Store:
     try:
-        return open_store(url, base=base)
+        return open_store(url, base=base, seconds=limits.seconds, most_bytes=most_bytes)
     except SettingError as error:
         raise SettingError(f"{name}: {error.detail}") from error

@@ -14,9 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from safelight.answers import Answer, Found, Info
 from safelight.delivery import INLINE, Delivery
 from safelight.dialects import Match
 from safelight.errors import Busy, SafelightError, SourceChanging, StoreUnavailable
@@ -24,66 +25,32 @@ from safelight.flights import Flights, Questions
 from safelight.formats import by_suffix
 from safelight.limits import Limits
 from safelight.locating import Located, Locator
-from safelight.observe import Timings
-from safelight.picture import Analysis, Header, Rendering
-from safelight.storage import Opened, Store
+from safelight.observe import Metrics, Timings
+from safelight.picture import Rendering
+from safelight.storage import Opened, Source
 from safelight.transform import Transform
 from safelight.variants import Variants
 from safelight.workers import NONE, Pictures, Renderer
+
+__all__ = ["Answer", "Found", "Info", "Located", "Service"]
 
 log = logging.getLogger("safelight")
 
 _TRIES = 3
 _POLL_SECONDS = 0.02
 _SLOWEST_POLL_SECONDS = 0.4
+_ASKERS = 2
 # Each waits for a store; none of them computes.
 _READERS = 16
-
-__all__ = ["Answer", "Found", "Info", "Located", "Service"]
 _REMEMBERED = 2_048
+
+
+def _ignored(_source: str, _paths: list[str]) -> None:
+    return
 
 
 def _unknown(_: str) -> bool:
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A picture to send.
-
-    ``made`` is in seconds since the epoch. ``cached`` says that it came from the store, ``stored``
-    that it is there now. ``location`` is where a viewer may fetch it instead, empty when it is to
-    be sent; ``data`` may then be missing.
-    """
-
-    located: Located
-    data: bytes
-    mime: str
-    made: float
-    cached: bool
-    stored: bool
-    timings: Timings = field(default_factory=Timings)
-    location: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is there: no answer when it has to be made, or when the viewer knows it."""
-
-    located: Located
-    answer: Answer | None
-    known: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What is known of a source; ``analysis`` only where it was asked for."""
-
-    key: str
-    version: str
-    size: int
-    header: Header
-    analysis: Analysis | None = None
 
 
 class Service:
@@ -91,28 +58,34 @@ class Service:
 
     def __init__(
         self,
-        sources: Store,
+        sources: Source,
         variants: Variants,
         renderer: Renderer,
         limits: Limits,
         *,
         queue: int,
         delivery: Delivery = INLINE,
+        removed: Callable[[str, list[str]], object] = _ignored,
     ) -> None:
-        """Wire the parts; ``queue`` is how many pictures may wait or be made at once."""
+        """Wire the parts; ``queue`` is how many pictures may wait or be made at once.
+
+        ``removed`` is told of a source that has changed or is gone, and where its variants were.
+        """
         self.sources = sources
         self.variants = variants
         self.renderer = renderer
         self.limits = limits
         self.delivery = delivery
+        self.queue = queue
+        self.metrics = Metrics()
         self.capabilities: dict[str, Any] = {}
         # Whether looking something up takes no time, or has to be done beside.
         self.local = sources.local and variants.store.local
         self._flights = Flights(slots=renderer.slots, queue=queue)
-        self._questions = Questions(threads=2, queue=queue, name="safelight-ask")
+        self._questions = Questions(threads=_ASKERS, queue=queue, name="safelight-ask")
         # Looking up is waiting for a network, and there is more of it than of anything else.
         self._lookups = Questions(threads=_READERS, queue=_READERS * queue, name="safelight-look")
-        self._locator = Locator(sources, variants, limits)
+        self._locator = Locator(sources, variants, limits, removed=removed)
         self._lock = threading.Lock()
         self._infos: OrderedDict[tuple[str, str], Info] = OrderedDict()
         self._analysed: OrderedDict[tuple[str, str], Info] = OrderedDict()
@@ -128,6 +101,11 @@ class Service:
         self._lookups.close()
         self._locator.close()
         self.renderer.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait or are being made."""
+        return len(self._flights)
 
     # What every request does, in time that does not depend on pictures.
 
@@ -208,9 +186,18 @@ class Service:
             deadline=deadline,
         )
 
-    def submit_analysis(self, key: str, *, deadline: float) -> Future[Info]:
-        """Have a source analysed, which is admitted like a picture. Raises as ``submit`` does."""
-        source = (key, self.sources.head(key).version)
+    def submit_version(self, key: str) -> Future[str]:
+        """Have the version of a source looked up. Raises Busy."""
+        return self._lookups.ask(lambda: self.sources.head(key).version)
+
+    def submit_analysis(
+        self, key: str, *, version: str | None = None, deadline: float
+    ) -> Future[Info]:
+        """Have a source analysed, which is admitted like a picture.
+
+        ``version``: looked up here when it is not known. Raises as ``submit`` does.
+        """
+        source = (key, version or self.sources.head(key).version)
         if (info := self._analysed.get(source)) is not None:
             known: Future[Info] = Future()
             known.set_result(info)
@@ -238,7 +225,7 @@ class Service:
 
         Raises SourceError for the image's faults, Unavailable, NotFound.
         """
-        timings = Timings()
+        timings = Timings(self.metrics.stages)
         for _ in range(_TRIES):
             started = time.perf_counter()
             with self._turn(located, deadline) as elsewhere:
@@ -310,11 +297,12 @@ class Service:
         rendering = self.renderer.render(source, transform, deadline=deadline, pictures=pictures)
         spent = (rendering.decode_ms + rendering.encode_ms) / 1e3
         self._flights.took(min(spent, time.monotonic() - started))
+        self.metrics.renders.add((rendering.mime.removeprefix("image/"),))
         return rendering
 
     def _store(self, located: Located, rendering: Rendering) -> float | None:
         try:
-            return self.variants.publish(
+            made = self.variants.publish(
                 located.variant,
                 rendering.data,
                 rendering.mime,
@@ -325,6 +313,8 @@ class Service:
         except StoreUnavailable as error:
             log.warning("answered without storing %s: %s", located.variant.path, error.detail)
             return None
+        self.metrics.stored.add(amount=len(rendering.data))
+        return made
 
     def info(self, key: str, *, deadline: float) -> Info:
         """Read a source's header. Raises SourceError, NotFound, Unavailable."""

@@ -201,6 +201,33 @@ def test_purge_removes_what_the_server_stored(home: Path) -> None:
     assert run("purge", "exif-6.jpg").stdout == "0 variants of exif-6.jpg removed\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "removed"),
+    [
+        (("--prefix", "photo-"), 2),
+        (("--prefix", "nothing/"), 0),
+        (("--preset", "thumb"), 1),
+        (("--all",), 3),
+    ],
+)
+def test_purge_removes_many_at_once(home: Path, arguments: tuple[str, ...], removed: int) -> None:
+    settings = '[presets]\nthumb = "w=12"\n'
+    with serving(home / "photos", home, "--workers", "1", settings=settings) as server:
+        for address in ("/10x10/photo-1mp.jpg", "/thumb/photo-1mp.jpg", "/10x10/exif-6.jpg"):
+            assert server.get(address).status == 200
+    said = f"{removed} variant{'' if removed == 1 else 's'} removed\n"
+    assert run("purge", *arguments).stdout == said
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("cat.jpg", "--all"), ("--prefix", "a", "--preset", "b")], ids=str
+)
+def test_purge_wants_to_know_what(home: Path, arguments: tuple[str, ...]) -> None:
+    result = run("purge", *arguments)
+    assert result.exit_code == 2
+    assert "KEY, --prefix, --preset or --all" in result.stderr
+
+
 def test_check_tells_that_all_is_fine_and_leaves_nothing_behind() -> None:
     done = command("check")
     assert done.returncode == 0

@@ -10,7 +10,7 @@ from safelight import config
 from safelight.cli.command import CONFIG, plainly
 
 
-@click.command()
+@click.command(short_help="Remove stored variants, and tell the CDN.")
 @click.argument("key", required=False)
 @click.option("--prefix", metavar="P", help="Of all sources whose keys begin so.")
 @click.option("--preset", metavar="NAME", help="Of all sources, what this preset made.")
@@ -25,8 +25,10 @@ def purge(
         raise click.UsageError("say what to remove: KEY, --prefix, --preset or --all")
     settings = config.load(file)
     if preset and preset not in settings.presets:
-        click.echo(f"safelight: there is no preset {preset} any more; looking for what it made")
-    purger = config.purger(settings, config.build(settings).variants)
+        click.echo(
+            f"safelight: there is no preset {preset} any more; looking for what it made", err=True
+        )
+    purger = config.purger(settings, config.variants(settings))
     if key:
         purged = purger.key(key)
     elif prefix:

@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from functools import lru_cache, partial
+from urllib.parse import unquote
 
 from safelight.access import Security
 from safelight.dialects import Grammar, Match, match
@@ -15,16 +16,21 @@ from safelight.http.exchange import Incoming, Response
 from safelight.signing import is_signed, verify
 
 _REMEMBERED = 4_096
+_ENCODED = re.compile(r"%(?:3D|2C)", re.IGNORECASE)
 _MAX_AGE = re.compile(rb"(?<=max-age=)[0-9]+")
 
 
 class Addresses:
     """Read addresses; one that is not allowed ends here, before anything is looked up."""
 
-    def __init__(self, grammar: Grammar, security: Security) -> None:
-        """``grammar``: what an address may refer to; ``security``: what it may ask for."""
+    def __init__(self, grammar: Grammar, security: Security, *, by_path: bool = False) -> None:
+        """``grammar``: what an address may refer to; ``security``: what it may ask for.
+
+        ``by_path``: a website sends viewers here, and may have encoded more than they did.
+        """
         self._grammar = grammar
         self._security = security
+        self._by_path = by_path
         # The same few addresses are asked for again and again, and what they mean never changes.
         self._verify = lru_cache(_REMEMBERED)(partial(verify, keys=security.keys))
         self._read = lru_cache(_REMEMBERED)(self._match)
@@ -33,7 +39,8 @@ class Addresses:
     def opened(self, incoming: Incoming) -> Incoming:
         """Check the signature of an address and take it off, if there is one. Raises Forbidden."""
         if not is_signed(incoming.path):
-            return incoming
+            sent = _as_sent(incoming.path) if self._by_path else incoming.path
+            return incoming if sent == incoming.path else replace(incoming, path=sent)
         query = incoming.query
         signed = self._verify(f"{incoming.path}?{query}" if query else incoming.path)
         path, _, query = signed.target.partition("?")
@@ -78,6 +85,14 @@ class Addresses:
         """
         if not incoming.signed:
             self._security.check(wanted)
+
+
+def _as_sent(path: str) -> str:
+    """Undo what a website has encoded of a transform: then no "=" and no "," of it is left."""
+    transform, slash, key = path[1:].partition("/")
+    if "=" in transform or "," in transform or not _ENCODED.search(transform):
+        return path
+    return f"/{unquote(transform)}{slash}{key}"
 
 
 def bounded(response: Response, incoming: Incoming) -> Response:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from safelight.config import Settings
 from safelight.dialects import Match
 from safelight.dialects.grammar import read_key, read_query
 from safelight.errors import DeadlineExceeded, RangeInvalid, TransformInvalid
@@ -22,10 +23,13 @@ from safelight.http.exchange import (
     document,
     problem,
 )
+from safelight.http.redirects import Redirects
 from safelight.negotiate import byte_range, http_date, matches, not_modified_since
+from safelight.observe import current
 from safelight.operations import PARAMETERS
-from safelight.service import Answer, Info, Located, Service
+from safelight.service import Answer, Found, Info, Located, Service
 from safelight.transform import Transform
+from safelight.variants import cache_tags
 
 # A render is killed at its deadline; its message still has to come through.
 _GRACE_SECONDS = 2.0
@@ -39,40 +43,67 @@ _Result = TypeVar("_Result")
 class Pictures:
     """Answer requests for variants, uploads and facts."""
 
-    def __init__(
-        self, service: Service, addresses: Addresses, *, max_age: int, body_seconds: float
-    ) -> None:
-        """``max_age``: seconds that a browser may keep a picture; ``body_seconds``: see config."""
+    def __init__(self, service: Service, addresses: Addresses, settings: Settings) -> None:
+        """Answer with what a service makes of addresses."""
         self._service = service
         self._addresses = addresses
+        max_age = settings.server.max_age
         self._cache_control = (b"cache-control", b"public, max-age=%d" % max_age)
+        self._redirects = Redirects(
+            settings.variants.redirect_status, max_age, service.delivery.most_seconds
+        )
+        self._tagged = settings.variants.cache_tags
         limits = service.limits
         self._uploads = Uploads(
-            limits, seconds=body_seconds, most_bytes=_UPLOADS_AT_ONCE * limits.source_bytes
+            limits,
+            seconds=settings.server.body_seconds,
+            most_bytes=_UPLOADS_AT_ONCE * limits.source_bytes,
         )
 
     async def variant(self, incoming: Incoming) -> Response:
         """Answer an address of any dialect."""
         deadline = self._deadline()
         wanted = self._addresses.match(incoming)
-        located = self._service.locate(wanted, incoming.header(b"accept"))
-        if_none_match = incoming.header(b"if-none-match")
-        if if_none_match and matches(if_none_match, located.variant.etag):
-            return Response(304, self._validators(located))
-        answer, collapsed = self._service.lookup(located), False
+        found, collapsed = await self._find(incoming, wanted, deadline), False
+        if found.known:
+            return Response(304, self._validators(found.located))
+        answer, request = found.answer, current()
+        request.cache = "miss" if answer is None else "hit"
         if answer is None:
-            flight, collapsed = self._service.submit(located, deadline=deadline)
+            flight, collapsed = self._service.submit(found.located, deadline=deadline)
+            request.cache = "shared" if collapsed else "miss"
             answer = await finished(flight, deadline)
+        request.timings = answer.timings
         return self._picture(incoming, answer, collapsed=collapsed)
 
+    async def _find(self, incoming: Incoming, wanted: Match, deadline: float) -> Found:
+        """Look for a variant: here where that is no waiting, else beside."""
+        if_none_match = incoming.header(b"if-none-match")
+
+        def known(etag: str) -> bool:
+            return bool(if_none_match) and matches(if_none_match, etag)
+
+        accept = incoming.header(b"accept")
+        path = self._addresses.path(incoming) if self._service.variants.by_path else ""
+        if self._service.local:
+            return self._service.find(wanted, accept, path=path, known=known)
+        asked = self._service.submit_find(wanted, accept, path=path, known=known)
+        return await finished(asked, deadline)
+
     def _picture(self, incoming: Incoming, answer: Answer, *, collapsed: bool) -> Response:
+        told = [
+            (b"cache-status", _cache_status(answer, collapsed=collapsed)),
+            (b"server-timing", answer.timings.header().encode()),
+        ]
+        if answer.location:
+            told += self._dependent(answer.located)
+            return self._redirects.response(answer, told, hit=answer.cached and not collapsed)
         headers = [
             *self._validators(answer.located),
             (b"content-type", answer.mime.encode()),
             (b"last-modified", http_date(int(answer.made)).encode()),
             (b"accept-ranges", b"bytes"),
-            (b"cache-status", _cache_status(answer, collapsed=collapsed)),
-            (b"server-timing", answer.timings.header().encode()),
+            *told,
         ]
         since = incoming.header(b"if-modified-since")
         unconditional = b"if-none-match" in incoming.headers
@@ -81,9 +112,16 @@ class Pictures:
         return _ranged(incoming, answer, headers)
 
     def _validators(self, located: Located) -> Headers:
-        headers = [(b"etag", located.variant.etag.encode()), self._cache_control]
-        if located.depends_on_accept:
-            headers.append((b"vary", b"Accept"))
+        etag = (b"etag", located.variant.etag.encode())
+        return [etag, self._cache_control, *self._dependent(located)]
+
+    def _dependent(self, located: Located) -> Headers:
+        """Tell caches what the answer depends on."""
+        headers: Headers = [(b"vary", b"Accept")] if located.depends_on_accept else []
+        if self._tagged:
+            tags = cache_tags(located.key, located.presets)
+            headers.append((b"cache-tag", ",".join(tags).encode()))
+            headers.append((b"surrogate-key", " ".join(tags).encode()))
         return headers
 
     async def upload(self, incoming: Incoming) -> Response:
@@ -115,9 +153,14 @@ class Pictures:
         key = read_key(incoming.path.removeprefix("/info/"))
         self._addresses.check(incoming, Match(key, Transform()))
         deadline = self._deadline()
-        looks = "analyse" in read_query(incoming.query, ("analyse",))
-        submit = self._service.submit_analysis if looks else self._service.submit_info
-        return document(described(await finished(submit(key, deadline=deadline), deadline)))
+        if "analyse" not in read_query(incoming.query, ("analyse",)):
+            asked = self._service.submit_info(key, deadline=deadline)
+            return document(described(await finished(asked, deadline)))
+        version = None
+        if not self._service.local:
+            version = await finished(self._service.submit_version(key), deadline)
+        flight = self._service.submit_analysis(key, version=version, deadline=deadline)
+        return document(described(await finished(flight, deadline)))
 
     def _deadline(self) -> float:
         return time.monotonic() + self._service.limits.seconds

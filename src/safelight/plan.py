@@ -15,7 +15,7 @@ class Plan:
 
     ``size`` is the result's. ``region`` is what is left of the source when it comes to be resized,
     ``scaled`` what that becomes, ``largest`` the most px that the picture has on its way.
-    ``direct``: until then it is at most turned and mirrored, so that resizing may come first.
+    ``direct``: until then it is at most turned and mirrored, so that it may be made small before.
     ``full``: something needs the source's own pixels.
     """
 
@@ -49,8 +49,7 @@ def plan(width: int, height: int, transform: Transform, *, after: Stage = Stage.
             region, scaled, resized = size, sizes[0], True
         elif not resized:
             full = full or operation.full
-            turned = all(sorted(after) == sorted(size) for after in sizes)
-            direct = direct and turned and operation.stage <= Stage.ORIENT
+            direct = direct and operation.stage <= Stage.ORIENT
         size = sizes[-1] if sizes else size
         largest = max(largest, *(across * down for across, down in sizes), 0)
     if not resized:

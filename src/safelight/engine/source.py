@@ -27,6 +27,8 @@ from safelight.plan import Plan
 # libjpeg's scaling is a clean one and comes in steps, libwebp's is coarser and in any size.
 JPEG_RESIDUAL = 1.3
 WEBP_RESIDUAL = 1.4
+# What Lanczos leaves for turning by any angle, which softens a little.
+TILT_RESIDUAL = 1.2
 # Start of scan, and the high byte of its length: three bytes are found faster than two.
 _SCAN = b"\xff\xda\x00"
 # librsvg refuses to draw on a larger canvas.
@@ -188,7 +190,7 @@ def decode(
         noted = chosen(coloured, reading.metadata, tiff=data if header.format == "tiff" else b"")
         frame = Frame(
             noted, header.width, header.height, materials, reading=reading, decisions=decisions,
-            overhang=FLUSH if sized else overhang,
+            overhang=FLUSH if sized else overhang, wanted=planned.scaled if sized else None,
         )  # fmt: skip
         yield _upright(frame, header.orientation)
 
@@ -196,9 +198,13 @@ def decode(
 def _as_stored(header: Header, planned: Plan) -> tuple[int, int]:
     """Give the size to scale to before the picture is turned."""
     width, height = header.shown
-    turned = planned.region == (height, width) and width != height
     across, down = planned.scaled
-    return (down, across) if turned != (header.orientation >= 5) else (across, down)
+    if planned.region == (height, width) and width != height:
+        across, down = down, across
+    elif planned.region != (width, height):
+        scale = min(planned.scale * TILT_RESIDUAL, max(1.0, planned.scale))
+        across, down = (max(1, round(side * scale)) for side in header.shown)
+    return (down, across) if header.orientation >= 5 else (across, down)
 
 
 def _pages(strip: Image, frames: int) -> Iterator[Image]:

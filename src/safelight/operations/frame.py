@@ -74,7 +74,8 @@ class Frame:
     ``width`` and ``height`` are the size that operations reckon with. The image may hold fewer
     pixels than that, when the loader has already shrunk it; ``resize`` brings the two together.
     The picture then need not end where its pixels do: ``overhang`` is what of them sticks out, or
-    below 0 what is missing.
+    below 0 what is missing. ``wanted`` is the size that it will have once it is turned and resized,
+    if nothing else comes before.
     ``background`` is what transparency and padding show, None when nobody has said, "blur" for the
     picture itself. ``gravity`` is what stays when something must go, and where things are put.
     ``dpr`` multiplies the lengths that are asked for in px.
@@ -90,6 +91,7 @@ class Frame:
     encoding: Encoding = field(default_factory=Encoding)
     reading: Reading = field(default_factory=Reading)
     overhang: Margins = FLUSH
+    wanted: tuple[int, int] | None = None
     # What was decided on the first frame of an animation, for all of them.
     decisions: dict[str, Any] = field(default_factory=dict)
 

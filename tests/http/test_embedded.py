@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,20 @@ def test_it_stands_beside_another(images: Embedded, at: str, root: str) -> None:
         assert ask(both, root + path, root_path=root)[::2] == (418, (root + path).encode())
 
 
-def test_the_list_of_images_is_off_unless_it_is_said(images: Embedded) -> None:
-    assert ask(images, "/")[0] == 404
+def test_what_is_for_this_machine_is_off_unless_it_is_said(
+    images: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [ask(images, path)[0] for path in ("/", "/metrics")] == [404, 404]
+    images.close()
+    shown = {"server": {"index": "on"}, "observe": {"metrics": "on"}}
+    told = replace(
+        images._settings,
+        **{
+            name: replace(getattr(images._settings, name), **value) for name, value in shown.items()
+        },
+    )
+    monkeypatch.setattr(images, "_settings", told)
+    assert [ask(images, path)[0] for path in ("/", "/metrics")] == [200, 200]
 
 
 # Addresses as servers hand them on

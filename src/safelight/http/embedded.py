@@ -109,11 +109,16 @@ class Embedded:
                     service.close()
                     raise
                 atexit.register(self.close)
-                security, index = self._settings.security, self._settings.server.index
-                listed = index == "on" and security.unrestricted
                 self._service = service
-                self._application = Application(service, self._settings, index=listed)
+                self._application = self._around(service)
             return self._application
+
+    def _around(self, service: Service) -> Application:
+        """Show to whoever may come only what is said to be shown to all."""
+        settings = self._settings
+        index = settings.server.index == "on" and settings.security.unrestricted
+        metrics = settings.observe.metrics == "on"
+        return Application(service, settings, index=index, metrics=metrics)
 
     def close(self) -> None:
         """End the workers, if they run; a request would start them again."""

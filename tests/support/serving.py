@@ -139,29 +139,30 @@ def received(response: http.client.HTTPResponse) -> Reply:
 
 @contextlib.contextmanager
 def serving(
-    photos: Path,
+    photos: Path | None,
     home: Path,
     *options: str,
     settings: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Serve a folder from the working directory ``home``, until the end of the block.
+    """Serve a folder, or what the settings name, from the working directory ``home``.
 
     ``settings`` become ``safelight.toml``; ``environment`` is added to this process's own.
     """
     if settings:
         (home / "safelight.toml").write_text(settings)
     log = home / "server.log"
+    folder = [str(photos)] if photos else []
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "safelight", "serve", str(photos), "--port", "0", *options],
+            [sys.executable, "-m", "safelight", "serve", *folder, "--port", "0", *options],
             cwd=home,
             env=clean_environment() | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(process, 0, photos, home)
+    server = Server(process, 0, photos or home, home)
     try:
         server.port = _ready(server)
         yield server

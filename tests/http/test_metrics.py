@@ -1,6 +1,7 @@
 """`/metrics`, read by the library that Prometheus's own people wrote for its format."""
 
 import os
+import re
 import signal
 from collections import Counter as Counts
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.support.load import renderers
 from tests.support.serving import Server, serving
 
 PHOTO = "photo-1mp.jpg"
+PAGE = Path(__file__).parents[2] / "docs" / "observe.md"
 
 
 @pytest.fixture
@@ -110,6 +112,15 @@ def test_how_things_are_is_told_even_when_nothing_happened(application: Applicat
     assert counts[of("worker_restarts_total")] == 0
     (info,) = (labels for (name, labels) in counts if name == "info")
     assert {name for name, _ in info} == {"version", "libvips"}
+
+
+def test_all_metrics_and_no_others_are_documented(application: Application) -> None:
+    text = asked(application, scope("/metrics"))[2].decode()
+    names = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    page = PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == names
+    asked_for = re.findall(r"safelight_\w+", page)
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in asked_for} <= names
 
 
 def test_metrics_are_told_only_where_they_are_wanted(application: Application) -> None:

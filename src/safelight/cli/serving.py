@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -14,6 +13,9 @@ import click
 from safelight import __version__, config
 from safelight.cli.command import CONFIG, plainly
 from safelight.errors import SettingError
+
+if TYPE_CHECKING:
+    from safelight.http.observing import Tracer
 
 
 @click.command(short_help="Serve a folder of images until Ctrl-C.")
@@ -37,12 +39,12 @@ def serve(
 
     Variants are made on the first request and kept in .safelight/variants.
     """
+    from safelight.cli import logs
     from safelight.http import Application
     from safelight.http.pages import examples
     from safelight.http.server import free_port
     from safelight.http.server import serve as run
 
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     overrides: dict[str, dict[str, Any]] = {
         "source": _given(url=f"file:{quote(str(directory))}" if directory else None),
         "server": _given(host=host, port=port),
@@ -50,6 +52,7 @@ def serve(
         "security": _given(unsigned=unsigned or None),
     }
     settings = config.load(file, overrides=overrides)
+    logs.set_up(settings.observe)
     listening = settings.server
     local = _is_loopback(listening.host)
     security = settings.security
@@ -66,6 +69,9 @@ def serve(
     index = security.unrestricted and (
         listening.index == "on" or (listening.index == "local" and local)
     )
+    told = settings.observe.metrics
+    metrics = told == "on" or (told == "local" and local)
+    tracer = _tracer() if settings.observe.traces else None
     address = (
         f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
     )
@@ -76,11 +82,11 @@ def serve(
             for url, meaning in examples(service.samples(24))[:3]:
                 click.echo(f"  {address}{url}   {meaning}")
         click.echo(f"Variants are kept in {settings.variants.url}. Ctrl-C stops.")
-        for line in _off_by_default(settings, index=index):
+        for line in _off_by_default(settings, index=index, metrics=metrics):
             click.echo(f"  off: {line}")
 
     run(
-        Application(service, settings, index=index),
+        Application(service, settings, index=index, metrics=metrics, tracer=tracer),
         host=listening.host,
         port=chosen,
         idle_seconds=listening.idle_seconds,
@@ -89,7 +95,18 @@ def serve(
     )
 
 
-def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:
+def _tracer() -> Tracer:
+    try:
+        from safelight.http.tracing import exporting
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            "observe.traces: OpenTelemetry is not installed: pip install 'safelight[otel]', "
+            "or leave it out"
+        ) from error
+    return exporting()
+
+
+def _off_by_default(settings: config.Settings, *, index: bool, metrics: bool) -> Iterator[str]:
     security = settings.security
     if not security.exposable:
         yield "other machines (--host 0.0.0.0 --unsigned)"
@@ -97,6 +114,8 @@ def _off_by_default(settings: config.Settings, *, index: bool) -> Iterator[str]:
         yield "what is not allowed without a signature (safelight url KEY TRANSFORM --sign)"
     elif not index:
         yield 'the list of images at / (server.index = "on")'
+    if not metrics:
+        yield 'counts at /metrics (observe.metrics = "on")'
     yield "enlarging beyond the source (enlarge in the address, or request.defaults)"
 
 

@@ -7,7 +7,8 @@ import os
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +20,15 @@ from safelight.cdn import Cdn, CdnSettings
 from safelight.delivery import Delivery, VariantSettings
 from safelight.dialects import DIALECTS, Grammar
 from safelight.errors import SafelightError, SettingError
+from safelight.fetch import Remotes, allowed_servers, fixed_origin, server_of
 from safelight.limits import Limits
 from safelight.observe import Observe
 from safelight.operations import PARAMETERS
 from safelight.purging import Purger
+from safelight.remote import is_remote
 from safelight.service import Service
 from safelight.signing import MARK
-from safelight.storage import Mount, Mounted, Remembered, Store, open_store
+from safelight.storage import Mount, Mounted, Remembered, Source, Store, open_store
 from safelight.transform import ORIGINAL, Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
@@ -106,6 +109,7 @@ class Settings:
     workers: Workers = field(default_factory=Workers)
     server: ServerSettings = field(default_factory=ServerSettings)
     security: Security = field(default_factory=Security)
+    remote: Remotes = field(default_factory=Remotes)
     cdn: CdnSettings = field(default_factory=CdnSettings)
     observe: Observe = field(default_factory=Observe)
 
@@ -197,6 +201,7 @@ def _convert(given: Mapping[str, Any]) -> Settings:
         raise SettingError(_explained(str(error))) from error
     _refuse_impossible(settings)
     settings.security.check_settings()
+    settings.remote.check_settings()
     settings.variants.check()
     if settings.cdn.kind:
         Cdn(settings.cdn)
@@ -218,13 +223,13 @@ def _refuse_negotiation(settings: Settings, rules: Grammar) -> None:
 
 def _refuse_impossible(settings: Settings) -> None:
     """Refuse numbers that no size, count or time can be."""
-    for section in ("source", "limits", "workers", "server"):
+    for section in ("source", "remote", "limits", "workers", "server"):
         values = getattr(settings, section)
         for setting in fields(values):
             value = getattr(values, setting.name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            nothing = setting.default == 0 or section in ("source", "server")
+            nothing = setting.default == 0 or section in ("source", "remote", "server")
             if not math.isfinite(value) or value < 0 or (value == 0 and not nothing):
                 least = "from 0" if nothing else "above 0"
                 raise SettingError(
@@ -333,8 +338,8 @@ def purger(settings: Settings, stored: Variants) -> Purger:
     return Purger(stored, cdn)
 
 
-def sources(settings: Settings, *, base: Path | None = None) -> Store:
-    """Open the stores of the originals as one. Raises SettingError."""
+def sources(settings: Settings, *, base: Path | None = None) -> Source:
+    """Open the places of the originals as one. Raises SettingError."""
     default = _source("source.url", settings.source.url, settings, base)
     mounts = []
     for name, url in settings.sources.items():
@@ -343,22 +348,42 @@ def sources(settings: Settings, *, base: Path | None = None) -> Store:
                 f"sources.{name}: a name has only a-z, 0-9, _ and - (example: archive)"
             )
         mounts.append(Mount(f"{name}/", _source(f"sources.{name}", url, settings, base)))
+    remote = settings.remote
+    if remote.allow:
+        everywhere = Remembered(
+            allowed_servers(remote, settings.limits),
+            seconds=remote.remember_seconds,
+            missing_seconds=remote.missing_seconds,
+            server=server_of,
+        )
+        mounts += [Mount(f"{scheme}://", everywhere, whole=True) for scheme in ("https", "http")]
     return Mounted(default, mounts) if mounts else default
 
 
-def _source(name: str, url: str, settings: Settings, base: Path | None) -> Store:
+def _source(name: str, url: str, settings: Settings, base: Path | None) -> Source:
     limits = settings.limits
-    store = _store(name, url, base, limits, most_bytes=limits.source_bytes)
-    if store.local:
-        return store
+    source: Source
+    if is_remote(url):
+        with _naming(name):
+            source = fixed_origin(url, settings.remote, limits)
+    else:
+        source = _store(name, url, base, limits, most_bytes=limits.source_bytes)
+    if source.local:
+        return source
     remember = settings.source.remember_seconds
-    return Remembered(store, seconds=remember, missing_seconds=settings.source.missing_seconds)
+    return Remembered(source, seconds=remember, missing_seconds=settings.source.missing_seconds)
 
 
 def _store(
     name: str, url: str, base: Path | None, limits: Limits, *, most_bytes: int | None = None
 ) -> Store:
-    try:
+    with _naming(name):
         return open_store(url, base=base, seconds=limits.seconds, most_bytes=most_bytes)
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    try:
+        yield
     except SettingError as error:
-        raise SettingError(f"{name}: {error.detail}") from error
+        raise SettingError(f"{setting}: {error.detail}") from error

@@ -1,7 +1,6 @@
 """Look-ups that are remembered: how long, by whom, and what happens while a store is down."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -147,30 +146,6 @@ def test_a_body_of_another_size_than_its_version_had_is_not_believed(
         store.open("cat.jpg")
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda store: store.put("cat.jpg", b"another", {}),
-        lambda store: store.delete("cat.jpg"),
-        lambda store: store.create("cat.jpg", b"another"),
-    ],
-)
-def test_what_is_written_here_is_looked_up_anew(
-    store: Remembered, origin: Origin, write: Callable[[Remembered], object]
-) -> None:
-    store.head("cat.jpg")
-    with pytest.raises(NotFound):
-        store.head("dog.jpg")
-    write(store)
-    store.put("dog.jpg", b"1", {})
-    assert store.head("dog.jpg").size == 1
-    try:
-        assert store.head("cat.jpg") == origin.head("cat.jpg")
-    except NotFound:
-        assert list(store.list()) == list(origin.list())
-    assert origin.heads.count("cat.jpg") >= 2
-
-
 def test_who_asks_at_the_same_time_asks_once(store: Remembered, origin: Origin) -> None:
     origin.answers.clear()
     with ThreadPoolExecutor(40) as executor:
@@ -250,14 +225,32 @@ def test_memory_is_bounded_and_what_is_missing_does_not_push_out_what_is_there(
     assert (len(store._found), len(store._missing)) == (3, 3)
 
 
+def test_of_several_servers_one_that_is_down_says_nothing_of_the_others(
+    origin: Origin, clock: Clock
+) -> None:
+    store = Remembered(
+        origin, seconds=SECONDS, missing_seconds=MISSING, server=lambda key: key[:1], clock=clock
+    )
+    origin.put("bird.jpg", b"1", {})
+    known = store.head("cat.jpg")
+    store.head("bird.jpg")
+    clock.now += SECONDS
+    origin.down = True
+    assert store.head("cat.jpg") == known
+    origin.down = False
+    origin.put("cat.jpg", b"another", {})
+    origin.put("bird.jpg", b"another", {})
+    assert store.head("bird.jpg").size == 7
+    assert store.head("cat.jpg") == known
+    clock.now += module._DOWN_SECONDS
+    assert store.head("cat.jpg").size == 7
+
+
 def test_bytes_are_always_the_stores_own(store: Remembered, origin: Origin) -> None:
-    store.get("cat.jpg")
-    origin.put("cat.jpg", b"another", {"digest": "2"})
-    assert store.get("cat.jpg").data == b"another"
-    assert store.attributes("cat.jpg") == {"digest": "2"}
+    for data in (b"first", b"another"):
+        origin.put("cat.jpg", data, {})
+        with store.open("cat.jpg") as opened:
+            assert opened.read() == data
     assert [entry.key for entry in store.list()] == ["cat.jpg"]
-    assert store.sign("cat.jpg", 60) is None
     assert store.local
     store.check()
-    (origin.root / ".tmp-left").write_bytes(b"")
-    assert store.tidy(float("inf")) == 1

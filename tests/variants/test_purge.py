@@ -101,6 +101,32 @@ def test_a_prefix_means_how_keys_begin(key: str, prefix: str) -> None:
     assert variants.purge_prefix(prefix) == ([path] if key.startswith(prefix) else [])
 
 
+@pytest.mark.parametrize(
+    ("prefix", "removed"),
+    [
+        ("https://", 3),
+        ("https:/", 3),
+        ("https://images.example.com/", 2),
+        ("https://images.example.com/a", 1),
+        ("https://images", 2),
+        ("https:/images", 0),
+        ("http://images.example.com/", 1),
+        ("http", 4),
+    ],
+)
+def test_of_pictures_on_other_servers_by_how_their_addresses_begin(
+    variants: Variants, prefix: str, removed: int
+) -> None:
+    for source in (
+        "https://images.example.com/a/cat.jpg",
+        "https://images.example.com/b/cat.jpg",
+        "https://other.example.com/a/cat.jpg",
+        "http://images.example.com/a/cat.jpg",
+    ):
+        publish(variants, source)
+    assert len(variants.purge_prefix(prefix)) == removed
+
+
 def test_keys_that_are_too_long_for_a_store_are_removed_by_any_prefix_that_may_be_theirs(
     variants: Variants,
 ) -> None:

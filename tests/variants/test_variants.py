@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import StoreUnavailable
+from safelight.remote import is_remote
 from safelight.storage import FolderStore, open_store
 from safelight.storage.store import is_plain_key
 from safelight.variants import EPOCH, Variants, prefix
 from tests.support.stored import PICTURE, opened_again, publish, stored
+from tests.support.strategies import remotes
 
 # The key
 
@@ -63,12 +65,12 @@ SEGMENTS = st.text(
     min_size=1,
     max_size=300,
 )
-SOURCES = st.lists(SEGMENTS, min_size=1, max_size=12).map("/".join)
+SOURCES = st.one_of(st.lists(SEGMENTS, min_size=1, max_size=12).map("/".join), remotes())
 
 
 @given(SOURCES)
 def test_a_prefix_is_a_plain_key_with_short_ascii_segments(source: str) -> None:
-    if not is_plain_key(source):
+    if not (is_plain_key(source) or is_remote(source)):
         return
     path = prefix(source)
     assert is_plain_key(f"{path}/{'0' * 16}/{'0' * 32}")
@@ -94,6 +96,8 @@ def test_two_sources_have_two_prefixes_neither_inside_the_other(one: str, other:
         ".tmp-x/y",
         "猫" * 80,
         "猫" * 20 + "/x" * 400,
+        "https://images.example.com:8443/a/a%20cat.jpg?page=2",
+        "https://[2001:db8::1]/" + "a/" * 600 + "cat.jpg",
     ],
 )
 def test_a_source_may_be_called_what_it_likes(variants: Variants, source: str) -> None:

@@ -21,7 +21,7 @@ from safelight.storage.store import is_plain_key
 if TYPE_CHECKING:
     from safelight.fetch.origin import Origin
 
-__all__ = ["Remotes", "allowed_servers", "fixed_origin"]
+__all__ = ["Remotes", "allowed_servers", "fixed_origin", "server_of"]
 
 _CHECK = "safelight-check"
 
@@ -70,6 +70,11 @@ def fixed_origin(url: str, remotes: Remotes, limits: Limits) -> Origin:
 def allowed_servers(remotes: Remotes, limits: Limits) -> Origin:
     """Read pictures of all servers that are allowed; a key is an address. Raises SettingError."""
     return _origin(read, _rules(remotes), remotes, limits, None)
+
+
+def server_of(key: str) -> str:
+    """Name the server of a key that is an address."""
+    return key.split("/", 3)[2]
 
 
 def _origin(

@@ -75,7 +75,7 @@ class Answer:
         self.remote = remote
         self.status = head.status_code
         length = headers.get("content-length")
-        self.length = int(length) if length else None
+        self._length = int(length) if length else 0
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
         self.validators = Validators(
             _place(remote, redirected=redirected),
@@ -86,6 +86,8 @@ class Answer:
         )
         self._bounded = length is not None or "transfer-encoding" in headers
         self._coding = headers.get("content-encoding", "identity").lower()
+        # Of what is compressed nobody says how large it is.
+        self.size = self._length if length and self._coding == "identity" else None
         self._wires = wires
         self._wire = wire
 
@@ -118,7 +120,7 @@ class Answer:
                 _check(received, most)
                 yield chunk
 
-        _check(self.length or 0, most)
+        _check(self._length, most)
         for piece in decoded(chunks(), self._coding):
             size += len(piece)
             _check(size, most)

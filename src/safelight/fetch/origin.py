@@ -84,12 +84,12 @@ class Origin:
             self._know(key, *known)
             return known[1]
         version = answer.validators.version
-        if version is None or answer.length is None:
+        size = answer.size
+        if version is None or size is None:
             picture = self._received(answer, deadline)
             self._kept.keep(key, picture)
             version, size = picture.version, len(picture.data)
         else:
-            size = answer.length
             self._kept.expect(key, Coming(version, answer))
         stat = Stat(version, size, _seconds(answer.validators.modified))
         self._know(key, answer.validators, stat)

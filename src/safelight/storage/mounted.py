@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from safelight.errors import NotFound, StoreUnavailable
-from safelight.storage.store import Entry, Object, Opened, Stat, Store, missing
+from safelight.storage.store import Entry, Opened, Source, Stat, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class Mount:
     """
 
     prefix: str
-    store: Store
+    store: Source
     whole: bool = False
 
 
 class Mounted:
     """A store, and others at prefixes of its keys; what it has itself below one is not seen."""
 
-    def __init__(self, store: Store, mounts: Sequence[Mount]) -> None:
+    def __init__(self, store: Source, mounts: Sequence[Mount]) -> None:
         """Serve ``mounts``, the longest prefix first, and ``store`` for all other keys."""
         self._store = store
         self._mounts = sorted(mounts, key=lambda mount: len(mount.prefix), reverse=True)
@@ -36,17 +36,17 @@ class Mounted:
         return all(store.local for store in self._stores)
 
     @property
-    def _stores(self) -> list[Store]:
+    def _stores(self) -> list[Source]:
         return [self._store, *(mount.store for mount in self._mounts)]
 
     def check(self) -> None:
-        """Check every store; an error names the prefix."""
+        """Check every store; the reason of an error names the prefix."""
         self._store.check()
         for mount in self._mounts:
             try:
                 mount.store.check()
             except StoreUnavailable as error:
-                raise StoreUnavailable(f"{mount.prefix}: {error.detail}") from error
+                raise StoreUnavailable(error.detail, f"{mount.prefix}: {error.reason}") from error
 
     def head(self, key: str) -> Stat:
         """Look an object up where its key leads."""
@@ -57,36 +57,6 @@ class Mounted:
         """Open an object where its key leads."""
         with self._at(key) as (store, inner):
             return store.open(inner)
-
-    def get(self, key: str) -> Object:
-        """Read an object where its key leads."""
-        with self._at(key) as (store, inner):
-            return store.get(inner)
-
-    def attributes(self, key: str) -> Mapping[str, str]:
-        """Read attributes where a key leads."""
-        with self._at(key) as (store, inner):
-            return store.attributes(inner)
-
-    def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Write an object where its key leads."""
-        with self._at(key) as (store, inner):
-            store.put(inner, data, attributes)
-
-    def create(self, key: str, data: bytes) -> bool:
-        """Create an object where its key leads."""
-        with self._at(key) as (store, inner):
-            return store.create(inner, data)
-
-    def delete(self, key: str) -> None:
-        """Remove an object where its key leads."""
-        with self._at(key) as (store, inner):
-            store.delete(inner)
-
-    def sign(self, key: str, seconds: int) -> str | None:
-        """Sign where a key leads."""
-        with self._at(key) as (store, inner):
-            return store.sign(inner, seconds)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """List every store that has keys below a prefix, with their whole keys."""
@@ -103,15 +73,11 @@ class Mounted:
             if mount.prefix.startswith(below):
                 yield from _outside(mount, "")
 
-    def tidy(self, before: float) -> int:
-        """Tidy every store."""
-        return sum(store.tidy(before) for store in self._stores)
-
     def _mount_of(self, key: str) -> Mount | None:
         return next((mount for mount in self._mounts if key.startswith(mount.prefix)), None)
 
     @contextmanager
-    def _at(self, key: str) -> Iterator[tuple[Store, str]]:
+    def _at(self, key: str) -> Iterator[tuple[Source, str]]:
         """Find the store of a key and its key there; what is missing has its whole key."""
         mount = self._mount_of(key)
         if mount is None or mount.whole:

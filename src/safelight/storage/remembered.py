@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from safelight.errors import NotFound, SafelightError, StoreUnavailable, again
-from safelight.storage.store import Entry, Object, Opened, Stat, Store
+from safelight.storage.store import Entry, Opened, Source, Stat
 
 _MOST = 8_192
 # How long a store that was down is not asked again about what is known.
@@ -23,28 +23,33 @@ _Known = TypeVar("_Known")
 class Remembered:
     """A store in front of which the versions of objects are remembered.
 
-    Only look-ups: bytes are always the store's own. What was read or written here since is known
-    at once; what others have changed is noticed after ``seconds``.
+    Only look-ups: bytes are always the store's own. What was read here since is known at once;
+    what has changed otherwise is noticed after ``seconds``.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         *,
         seconds: float,
         missing_seconds: float,
+        server: Callable[[str], str] = lambda _: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Believe a version for ``seconds``, that there is no object for ``missing_seconds``."""
+        """Believe a version for ``seconds``, that there is no object for ``missing_seconds``.
+
+        ``server`` names what answers for a key, where one may be down and others not.
+        """
         self._store = store
         self.seconds = seconds
         self.missing_seconds = missing_seconds
+        self._server = server
         self._clock = clock
         self._lock = threading.Lock()
         self._found = _Memory[Stat]()
         self._missing = _Memory[NotFound]()
         self._asking: dict[str, Future[Stat]] = {}
-        self._down_until = float("-inf")
+        self._down_until: dict[str, float] = {}
 
     @property
     def local(self) -> bool:
@@ -86,7 +91,7 @@ class Remembered:
         absent = self._missing.fresh(key, now)
         if absent is not None:
             raise again(absent)
-        if now < self._down_until:
+        if now < self._down_until.get(self._server(key), now):
             return self._found.last(key)
         return self._found.fresh(key, now)
 
@@ -98,7 +103,7 @@ class Remembered:
             raise
         except StoreUnavailable:
             with self._lock:
-                self._down_until = self._clock() + _DOWN_SECONDS
+                self._note_down(key)
                 last = self._found.last(key)
             if last is None:
                 raise
@@ -124,46 +129,14 @@ class Remembered:
             self._note_found(key, last)
         return opened
 
-    def get(self, key: str) -> Object:
-        """Read an object."""
-        return self._store.get(key)
-
-    def attributes(self, key: str) -> Mapping[str, str]:
-        """Read attributes."""
-        return self._store.attributes(key)
-
-    def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Write an object, and look it up anew."""
-        try:
-            self._store.put(key, data, attributes)
-        finally:
-            self._forget(key)
-
-    def create(self, key: str, data: bytes) -> bool:
-        """Create an object, and look it up anew."""
-        try:
-            return self._store.create(key, data)
-        finally:
-            self._forget(key)
-
-    def delete(self, key: str) -> None:
-        """Remove an object, and look it up anew."""
-        try:
-            self._store.delete(key)
-        finally:
-            self._forget(key)
-
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """List objects."""
         return self._store.list(prefix)
 
-    def sign(self, key: str, seconds: int) -> str | None:
-        """Sign an address."""
-        return self._store.sign(key, seconds)
-
-    def tidy(self, before: float) -> int:
-        """Tidy the store."""
-        return self._store.tidy(before)
+    def _note_down(self, key: str) -> None:
+        now = self._clock()
+        down = {server: until for server, until in self._down_until.items() if until > now}
+        self._down_until = down | {self._server(key): now + _DOWN_SECONDS}
 
     def _note_found(self, key: str, found: Stat) -> None:
         with self._lock:

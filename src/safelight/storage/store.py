@@ -78,21 +78,28 @@ class Opened:
         self.close()
 
 
-class Store(Protocol):
-    """What Safelight needs of a place for objects. A missing key raises NotFound."""
+class Source(Protocol):
+    """What Safelight needs of a place for originals. A missing key raises NotFound."""
 
     @property
     def local(self) -> bool:
         """Whether calls answer at once, without waiting for a network."""
 
     def check(self) -> None:
-        """Make sure that the store answers. Raises StoreUnavailable."""
+        """Make sure that it answers. Raises StoreUnavailable."""
 
     def head(self, key: str) -> Stat:
         """Look an object up without reading it."""
 
     def open(self, key: str) -> Opened:
         """Open an object for reading."""
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """List the objects below a prefix of whole segments; none where nobody can tell."""
+
+
+class Store(Source, Protocol):
+    """What Safelight needs of a place for variants: a source that can be written."""
 
     def get(self, key: str) -> Object:
         """Read an object that was put; a source is read through ``open``."""
@@ -116,9 +123,6 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is fine."""
-
-    def list(self, prefix: str = "") -> Iterator[Entry]:
-        """List the objects below a prefix of whole segments."""
 
     def sign(self, key: str, seconds: int) -> str | None:
         """Give an address at which anybody may read an object for a time.

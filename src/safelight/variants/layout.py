@@ -100,7 +100,8 @@ def segment(part: str) -> str:
     encoded = quote(part, safe="").replace("~", "%7E")
     if len(encoded) > _MAX_SEGMENT:
         return f"~{_digest(part, 16)}"
-    return encoded
+    # Nothing is between the two slashes in the address of a picture on another server.
+    return encoded or "%2F"
 
 
 def version_mark(epoch: int, version: str) -> str:

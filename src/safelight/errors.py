@@ -56,6 +56,11 @@ class SafelightError(Exception):
         """Say in a sentence what is wrong and what to do."""
         return str(self.args[0]) if self.args else self.title
 
+    @property
+    def reason(self) -> str:
+        """Say it to whoever runs the service: a last argument is not for clients."""
+        return str(self.args[-1]) if self.args else self.title
+
 
 class RequestError(SafelightError):
     """The request cannot be understood."""

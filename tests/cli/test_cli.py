@@ -249,3 +249,18 @@ def test_check_names_the_first_thing_that_is_wrong() -> None:
     result = run("check")
     assert result.exit_code == 1
     assert "the store cannot be written" in result.stderr
+
+
+def test_check_says_of_a_store_in_a_cloud_what_is_wrong_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDSAFELIGHT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    url = "s3://photos/2026?endpoint=http://127.0.0.1:9&region=eu-west-1"
+    for section in ("source", "variants"):
+        Path("safelight.toml").write_text(f'[{section}]\nurl = "{url}"\n[limits]\nseconds = 1\n')
+        result = run("check")
+        assert result.exit_code == 1
+        said = result.stderr.splitlines()[-1]
+        assert said.startswith("safelight: s3://photos/2026: it cannot be reached")
+        assert "127.0.0.1" not in result.stderr

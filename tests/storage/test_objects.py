@@ -1,11 +1,13 @@
 """A store in a cloud: what it is asked for, what it keeps, how it signs, what is wrong with it."""
 
+import re
 import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -220,7 +222,16 @@ def test_types_and_ages_are_what_browsers_read(s3: SmallS3, url: str) -> None:
     assert stored(s3, url, "cat.webp").headers == {n.lower(): v for n, v in sent.items()}
 
 
-# What is wrong with a store, in one sentence.
+# What is wrong with a store, in one sentence for whoever runs it.
+
+
+@contextmanager
+def refused(reason: str) -> Iterator[None]:
+    """Expect an error with a reason that clients are not told."""
+    with pytest.raises(StoreUnavailable) as caught:
+        yield
+    assert caught.value.detail == "the store does not answer"
+    assert re.search(reason, caught.value.reason)
 
 
 @pytest.mark.parametrize("kind", REMOTE)
@@ -243,7 +254,7 @@ def test_a_check_says_that_a_bucket_is_missing(
     store = opener(kind)("a", bucket="nobodys")
     # Google says that there is none, the fake one calls it an error of its own.
     said = r"\(500 500\)" if kind == "fake-gcs-server" else "there is no such bucket or container"
-    with pytest.raises(StoreUnavailable, match=rf"nobodys.*: .*{said}"):
+    with refused(rf"nobodys.*: .*{said}"):
         store.check()
     assert "nobodys" in caplog.text
     assert "127.0.0.1" not in caplog.text
@@ -261,10 +272,10 @@ def test_a_check_says_that_the_credentials_are_refused(
     opened = opener(kind)
     monkeypatch.setenv(*WRONG[kind])
     store = opened("a")
-    with pytest.raises(StoreUnavailable, match="its credentials are refused"):
+    with refused("its credentials are refused"):
         store.check()
-    for call in every_call(store)[:-1]:
-        with pytest.raises(StoreUnavailable, match=r"^the store does not answer$"):
+    for call in every_call(store):
+        with refused("its credentials are refused"):
             call()
     assert caplog.text.count("its credentials are refused") == 1
     for secret in ("127.0.0.1", WRONG[kind][1], SECRET_KEY, "StringToSign"):
@@ -276,13 +287,13 @@ def test_a_check_says_that_there_are_no_credentials(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(StoreUnavailable, match="no credentials for it: set AWS_ACCESS_KEY_ID and"):
+    with refused("there are no credentials for it: set AWS_ACCESS_KEY_ID and"):
         open_store(url, seconds=SECONDS).check()
 
 
 def test_a_check_says_that_nobody_is_there(url: str) -> None:
     for endpoint in ("http://127.0.0.1:9", "http://nowhere.invalid"):
-        with pytest.raises(StoreUnavailable, match="it cannot be reached: is its endpoint right"):
+        with refused("it cannot be reached: is its endpoint right"):
             open_store(f"s3://{BUCKET}?endpoint={endpoint}", seconds=SECONDS).check()
 
 
@@ -305,7 +316,7 @@ def test_a_check_says_what_a_store_answers(
     proxied: Store, proxy: Proxy, fault: Fault, said: str
 ) -> None:
     proxy.script(fault)
-    with pytest.raises(StoreUnavailable, match=rf"^s3://{BUCKET}/\w+: .*{said}"):
+    with refused(rf"^s3://{BUCKET}/\w+: .*{said}"):
         proxied.check()
 
 

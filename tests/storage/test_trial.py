@@ -16,14 +16,15 @@ def test_a_store_that_works_gives_back_what_it_got_and_keeps_nothing(store: Stor
 
 
 @pytest.mark.parametrize(
-    ("method", "said"), [("PUT", "does not answer"), ("GET", "cannot be read back")]
+    ("method", "said"), [("PUT", "its credentials lack a right"), ("GET", "cannot be read back")]
 )
 def test_a_right_that_is_missing_is_told(
     proxied: Store, proxy: Proxy, method: str, said: str
 ) -> None:
     proxy.script(Fault(403, b"<Error><Code>AccessDenied</Code></Error>"), method=method)
-    with pytest.raises(StoreUnavailable, match=said):
+    with pytest.raises(StoreUnavailable) as caught:
         read_back(proxied, "@trial")
+    assert said in caught.value.reason
     assert proxy.count("DELETE") == (0 if method == "PUT" else 1)
 
 

@@ -26,7 +26,7 @@ def plainly(command: _Command) -> _Command:
         try:
             return command(*arguments, **options)
         except SafelightError as error:
-            click.echo(f"safelight: {error.detail}", err=True)
+            click.echo(f"safelight: {error.reason}", err=True)
             sys.exit(2 if isinstance(error, SettingError) or error.status == 400 else 1)
         except BrokenPipeError:
             sys.exit(1)
@@ -36,4 +36,4 @@ def plainly(command: _Command) -> _Command:
 
 def reason(error: Exception) -> str:
     """Say what went wrong, in the words of whoever found it."""
-    return error.detail if isinstance(error, SafelightError) else getattr(error, "strerror", "")
+    return error.reason if isinstance(error, SafelightError) else getattr(error, "strerror", "")

@@ -68,7 +68,7 @@ class ObjectStore:
             fault = fault_of(error, path)
             denied = fault.status in (401, 403)
             if not fault.object_missing or (denied and not self._address.flag("anonymous")):
-                raise self._unavailable(fault, told=True) from None
+                raise self._unavailable(fault) from None
             if not denied and not fault.code:
                 # Something is missing, and nothing says what.
                 self._look_into()
@@ -77,7 +77,7 @@ class ObjectStore:
         try:
             next(iter(obstore.list(self._client, self._prefix or None, chunk_size=1)), None)
         except BaseError as error:
-            raise self._unavailable(fault_of(error, ""), told=True) from None
+            raise self._unavailable(fault_of(error, "")) from None
 
     def head(self, key: str) -> Stat:
         """Ask for an object's head."""
@@ -98,7 +98,7 @@ class ObjectStore:
 
     def _copy(self, found: Any, key: str, descriptor: int) -> None:
         size = 0
-        for chunk in self._chunks(found, key):
+        for chunk in self._chunks(found, key, _CHUNK):
             size += len(chunk)
             # What was announced may be a lie.
             self._refuse_large(size)
@@ -107,20 +107,19 @@ class ObjectStore:
                 view = view[os.write(descriptor, view) :]
         self._refuse_part(size, found)
 
-    def _chunks(self, found: Any, key: str) -> Iterator[bytes]:
+    def _chunks(self, found: Any, key: str, size: int) -> Iterator[bytes]:
         try:
-            yield from found.stream(min_chunk_size=_CHUNK)
+            yield from found.stream(min_chunk_size=size)
         except BaseError as error:
             raise self._unreadable(fault_of(error, self._prefix + key), key) from None
 
     def get(self, key: str) -> Object:
         """Fetch an object with its attributes."""
         found = self._read(key, obstore.get)
-        self._refuse_large(found.meta["size"])
-        try:
-            data = bytes(found.bytes())
-        except BaseError as error:
-            raise self._unreadable(fault_of(error, self._prefix + key), key) from None
+        size = found.meta["size"]
+        self._refuse_large(size)
+        # All of it as one chunk is copied least.
+        data = b"".join(self._chunks(found, key, max(1, size)))
         self._refuse_part(len(data), found)
         return Object(data, _version(found.meta), encoding.read(found.attributes))
 
@@ -243,13 +242,11 @@ class ObjectStore:
         if size != found.meta["size"]:
             raise self._unavailable(Fault(None, "", "cut off"))
 
-    def _unavailable(self, fault: Fault, *, told: bool = False) -> StoreUnavailable:
-        """Make the error, whose words clients may read unless ``told``, and log the reason."""
+    def _unavailable(self, fault: Fault) -> StoreUnavailable:
+        """Make the error, whose reason is for the log and not for clients."""
         reason = fault.sentence(self._address.kind)
         self._say(reason)
-        return StoreUnavailable(
-            f"{self._address}: {reason}" if told else "the store does not answer"
-        )
+        return StoreUnavailable("the store does not answer", f"{self._address}: {reason}")
 
     def _say(self, sentence: str) -> None:
         now = time.monotonic()

@@ -13,7 +13,7 @@ _ATTRIBUTES = {"Content-Type": "image/webp", "digest": "0", "source": "nÃ¤her çŒ
 def read_back(store: Store, key: str) -> None:
     """Make sure that what is put under a key can be read, found and removed.
 
-    Raises StoreUnavailable with what is wrong in a sentence.
+    Raises StoreUnavailable, whose reason says what is wrong in a sentence.
     """
     data = secrets.token_bytes(16)
     store.put(key, data, _ATTRIBUTES)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.formats import WRITABLE
-from safelight.storage import Store
+from safelight.storage import Store, read_back
 from safelight.variants.bound import Bound
 from safelight.variants.layout import (
     EPOCH,
@@ -181,10 +181,8 @@ class Variants:
         return self._leases.lease(key)
 
     def check(self) -> None:
-        """Make sure that variants can be stored. Raises StoreUnavailable."""
-        path = f"{LEASE}check-{os.getpid()}"
-        self.store.put(path, b"", {})
-        self.store.delete(path)
+        """Make sure that variants can be stored and read back. Raises StoreUnavailable."""
+        read_back(self.store, f"{LEASE}check-{os.getpid()}")
 
     def sweep(self) -> int:
         """Remove the least recently used variants beyond the bound; returns how many."""

@@ -103,6 +103,21 @@ def test_the_colour_that_is_said_counts_where_the_corner_has_another() -> None:
     assert (said.width, said.height) == (10, 8), "a speck is no content"
 
 
+@pytest.mark.parametrize(("speck", "is_content"), [(1, False), (2, False), (3, True)])
+def test_a_speck_is_no_content(speck: int, is_content: bool) -> None:
+    picture = bordered((200, 20, 20), (255, 255, 255), (9, 9, 9, 9))
+    spotted = picture.insert(flat(speck, speck, (0, 0, 0)), 2, 3)
+    assert (trim(framed(spotted), trim=10).width == 10) is not is_content
+
+
+def test_thin_lines_are_content() -> None:
+    frame = flat(20, 15, (0, 0, 0)).insert(flat(18, 13, (255, 255, 255)), 1, 1)
+    drawn = flat(30, 30, (255, 255, 255)).insert(frame, 4, 6)
+    cut = trim(framed(drawn), trim=10)
+    assert (cut.width, cut.height) == (20, 15)
+    assert at(cut, 0, 0) == (0, 0, 0)
+
+
 def test_a_grey_picture_has_no_border_of_a_colour() -> None:
     grey = bordered((0,), (255,))
     assert trim(framed(grey), trim=10, trim_color=(255, 0, 0, 255)).width == 18

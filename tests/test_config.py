@@ -12,7 +12,7 @@ from safelight import config
 from safelight.config import Settings, build, grammar, load
 from safelight.errors import SettingError
 from safelight.limits import Limits
-from safelight.storage import FolderStore
+from safelight.storage import FolderStore, Remembered
 from safelight.transform import Transform
 from safelight.workers.inprocess import InProcess
 
@@ -155,6 +155,7 @@ WRONG = [
     ('[security]\nwidths = "a,b"', "security.widths", "got `str`"),
     ("[presets]\nthumb = 3", "presets.thumb", "no transform"),
     ('[presets.thumb]\nw = "1"', "presets.thumb", "no transform"),
+    ("[sources]\narchive = 3", "sources.archive", "no store"),
     ('[presets]\nthumb = "w=wide"', "presets.thumb", "'wide' is not valid"),
     ('[presets]\nthumb = "size=3"', "presets.thumb", "unknown name"),
     ('[presets]\nThumb = "w=1"', "presets.Thumb", "only a-z"),
@@ -190,7 +191,7 @@ def test_the_example_of_an_error_is_right_itself() -> None:
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ("[sever]\nport = 1", r"\[sever\] is no section: known are source, variants"),
+        ("[sever]\nport = 1", r"\[sever\] is no section: known are source, sources, variants"),
         ("[server]\nprt = 1", r"server\.prt is no setting: known are host, port"),
         ("server = 3", r"server is a section: write \[server\]"),
         ("[[server]]\nport = 1", r"server is a section: write \[server\]"),
@@ -282,6 +283,37 @@ def test_relative_paths_start_from_the_base(tmp_path: Path) -> None:
     finally:
         service.close()
         other.close()
+
+
+def test_named_sources_are_below_their_names(tmp_path: Path) -> None:
+    text = '[source]\nurl = "file:./here"\n[sources]\narchive = "file:./there"'
+    for folder, data in (("here", b"1"), ("there", b"22")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "cat.jpg").write_bytes(data)
+    source = config.sources(loaded(text), base=tmp_path)
+    assert source.head("cat.jpg").size == 1
+    assert source.head("archive/cat.jpg").size == 2
+
+
+def test_a_store_in_a_cloud_is_remembered_as_long_as_is_set() -> None:
+    text = '[source]\nurl = "s3://photos?anonymous=true"\nremember_seconds = 3\nmissing_seconds = 2'
+    store = config.sources(loaded(text))
+    assert isinstance(store, Remembered)
+    assert (store.seconds, store.missing_seconds) == (3, 2)
+    assert not isinstance(config.sources(loaded('[source]\nurl = "memory:"')), Remembered)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "said"),
+    [
+        ("Archive", "memory:", "only a-z"),
+        ("a/b", "memory:", "only a-z"),
+        ("archive", "s3:", "names no store|names no bucket"),
+    ],
+)
+def test_a_named_source_that_is_none_is_named(name: str, url: str, said: str) -> None:
+    with pytest.raises(SettingError, match=rf"sources\.{name}: .*({said})"):
+        config.sources(loaded(f'[sources]\n"{name}" = "{url}"'))
 
 
 @pytest.mark.parametrize("section", ["source", "variants"])

@@ -66,6 +66,7 @@ class Service:
         queue: int,
         delivery: Delivery = INLINE,
         removed: Callable[[str, list[str]], object] = _ignored,
+        metrics: Metrics | None = None,
     ) -> None:
         """Wire the parts; ``queue`` is how many pictures may wait or be made at once.
 
@@ -77,7 +78,7 @@ class Service:
         self.limits = limits
         self.delivery = delivery
         self.queue = queue
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.capabilities: dict[str, Any] = {}
         # Whether looking something up takes no time, or has to be done beside.
         self.local = sources.local and variants.store.local

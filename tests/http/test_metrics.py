@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from collections import Counter as Counts
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,15 @@ from safelight.http.metrics import _histogram, _simple
 from safelight.observe import Counter, Histogram
 from tests.support.asgi import applying, asked, scope
 from tests.support.load import renderers
+from tests.support.s3 import ACCESS_KEY, SECRET_KEY, Stored, small_s3
 from tests.support.serving import Server, serving
 
 PHOTO = "photo-1mp.jpg"
+CLOUD = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    "AWS_REGION": "us-east-1",
+}
 PAGE = Path(__file__).parents[2] / "docs" / "observe.md"
 
 
@@ -184,6 +191,36 @@ def test_counts_are_right_however_many_workers_render_and_die(data: Path, tmp_pa
         assert 1 <= counts[of("worker_restarts_total")] <= 3
         assert counts[of("worker_memory_bytes")] > 10_000_000 * counts[of("workers")] > 0
         assert counts[of("process_resident_memory_bytes")] > 10_000_000
+
+
+def test_calls_to_stores_over_a_network_are_counted_by_store(data: Path, tmp_path: Path) -> None:
+    with small_s3() as s3:
+        for bucket in ("photos", "kept"):
+            s3.bucket(bucket)
+        picture = (data / "photos" / PHOTO).read_bytes()
+        s3.bucket("photos")[PHOTO] = Stored(picture, {}, time.time())
+        settings = f"""
+[source]
+url = "s3://photos?endpoint={s3.endpoint}"
+[variants]
+url = "s3://kept?endpoint={s3.endpoint}"
+"""
+        options = ("--config", str(tmp_path / "safelight.toml"), "--workers", "1")
+        with serving(None, tmp_path, *options, settings=settings, environment=CLOUD) as server:
+            assert server.get(f"/w=30/{PHOTO}")["cache-status"] == "Safelight; fwd=uri-miss; stored"
+            assert server.get(f"/w=30/{PHOTO}")["cache-status"] == "Safelight; hit"
+            assert server.get("/w=30/gone.jpg").status == 404
+            counts = scraped(server)
+    for store, call, outcome, count in (
+        ("source", "head", "ok", 1),
+        ("source", "open", "ok", 1),
+        ("source", "head", "missing", 1),
+        ("variants", "put", "ok", 1),
+    ):
+        labels = {"store": store, "call": call, "outcome": outcome}
+        assert counts[of("store_seconds_count", **labels)] == count
+    hit = {"store": "variants", "call": "get", "outcome": "ok"}
+    assert counts[of("store_seconds_count", **hit)] >= 1
 
 
 def test_others_do_not_see_the_counts_unless_it_is_said(data: Path, tmp_path: Path) -> None:

@@ -11,6 +11,19 @@ from safelight.observe import Histogram
 from safelight.storage.store import Entry, Object, Opened, Source, Stat, Store
 
 
+def observed_source(source: Source, name: str, counted: Histogram | None) -> Source:
+    """Observe a place for originals, where that is wanted and calls are over a network."""
+    return source if counted is None or source.local else ObservedSource(source, name, counted)
+
+
+def observed_store(store: Store, name: str, counted: Histogram | None) -> Store:
+    """Observe a place for variants, where that is wanted and calls are over a network.
+
+    To count a call to a folder would take as long as a tenth of the call.
+    """
+    return store if counted is None or store.local else ObservedStore(store, name, counted)
+
+
 class ObservedSource:
     """A place for originals whose calls are counted, with all their tries as one.
 

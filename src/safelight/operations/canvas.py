@@ -50,9 +50,10 @@ def _extended(
 
 @operation(Stage.PAD, cost=0.1, example="w=300,extend=1:1,bg=1a2b3c", sizes=_extended)
 def extend(frame: Frame, *, extend: Annotated[tuple[int, int] | None, Ratio()] = None) -> Frame:
-    """Pad to an aspect ratio, width to height, as little as can be; ``gravity`` says where.
+    """Pad to an aspect ratio, width to height, as little as can be.
 
-    What ``pad`` lays around the picture counts as part of it: the answer has the ratio.
+    ``gravity`` says where the picture goes. What ``pad`` lays around it counts as part of it: the
+    answer has the ratio.
     """
     if extend is None:
         return frame

@@ -138,3 +138,17 @@ def test_a_pool_that_leaves_in_the_middle_ends_the_worker(child: Child, said: by
     child.channel.sendall(said)
     code, wrote = child.end()
     assert (code, wrote) == (0, "")
+
+
+def test_what_nobody_expected_is_told_for_the_log_and_the_worker_goes_on(
+    child: Child, photo: Opened
+) -> None:
+    # It names another picture, and none comes with it.
+    reply, _ = child.ask(Job("render", photo.size, "w=10", {"logo.png": 5}), photo)
+    assert (reply.error, reply.message) == ("internal", "the server's log has the reason")
+    assert reply.trace.startswith("Traceback (most recent call last)")
+    assert "ValueError" in reply.trace
+    reply, _ = child.ask(Job("render", photo.size, "w=10"), photo)
+    assert reply.picture is not None
+    assert reply.trace == ""
+    assert child.end() == (0, "")

@@ -26,7 +26,8 @@ from safelight.limits import Limits
 from safelight.picture import Rendering
 from safelight.storage import Opened, opened_bytes
 from safelight.transform import Transform
-from safelight.workers.pool import Pool
+from safelight.workers.pool import Pool, _raise
+from safelight.workers.protocol import Reply
 from tests.support.serving import wait_for
 
 SMALL = Transform.of(w=80)
@@ -358,3 +359,14 @@ def test_no_thread_is_left_behind(pool_of: PoolOf, photo: Opened) -> None:
     pool.render(photo, SMALL, deadline=soon())
     pool.close()
     assert threading.active_count() == before
+
+
+def test_what_nobody_expected_in_a_worker_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    reply = Reply(error="internal", message="the server's log has the reason", trace="Traceback …")
+    with pytest.raises(SafelightError, match="the server's log has the reason"):
+        _raise(reply)
+    assert "Traceback …" in caplog.text
+    caplog.clear()
+    with pytest.raises(SourceDamaged):
+        _raise(Reply(error="damaged", message="it is cut off"))
+    assert caplog.text == ""

@@ -28,6 +28,7 @@ _TRIM_JOBS = 8
 _TRIM_MEMORY = 96_000_000
 
 _NICENESS = 5
+_MOST_TRACE = 10_000
 
 
 def main(channel: socket.socket, limits: Limits, idle_seconds: float | None) -> None:
@@ -92,8 +93,8 @@ def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, by
     except MemoryError:
         return _fault(SourceTooLarge("the image needs more memory than a worker may have")), b""
     except Exception:  # noqa: BLE001 - one job's fault shall not end the worker
-        traceback.print_exc()
-        return _fault(SafelightError("the server's log has the reason")), b""
+        told = SafelightError("the server's log has the reason")
+        return _fault(told, traceback.format_exc()[-_MOST_TRACE:]), b""
     return Reply(memory=_memory(), picture=Picture.of(made)), made.data
 
 
@@ -120,8 +121,8 @@ def _give_back_memory() -> None:
         trim(0)
 
 
-def _fault(error: SafelightError) -> Reply:
-    return Reply(memory=_memory(), error=error.code, message=error.detail)
+def _fault(error: SafelightError, trace: str = "") -> Reply:
+    return Reply(memory=_memory(), error=error.code, message=error.detail, trace=trace)
 
 
 def _limit_memory(size: int) -> None:

@@ -135,6 +135,9 @@ class Pool:
 
 
 def _raise(reply: Reply) -> NoReturn:
+    if reply.trace:
+        # Written here, where the line bears the id of the request, and has the form of the others.
+        log.error("a rendering process failed for no reason that is known\n%s", reply.trace)
     try:
         kind = by_code(reply.error)
     except KeyError:

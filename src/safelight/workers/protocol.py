@@ -62,7 +62,10 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One of: a picture, a header, an analysis, capabilities (when ready), or an error's code."""
+    """One of: a picture, a header, an analysis, capabilities (when ready), or an error's code.
+
+    ``trace``: of an error that nobody expected, for the log.
+    """
 
     memory: int = 0
     picture: Picture | None = None
@@ -71,6 +74,7 @@ class Reply(msgspec.Struct, frozen=True):
     capabilities: dict[str, Any] | None = None
     error: str = ""
     message: str = ""
+    trace: str = ""
 
 
 _encode = msgspec.json.Encoder().encode

@@ -47,6 +47,8 @@ def plan(width: int, height: int, transform: Transform, *, after: Stage = Stage.
         sizes = sizes_of(operation, size, transform)
         if operation.stage == Stage.RESIZE:
             region, scaled, resized = size, sizes[0], True
+            # What is only turned is made small before.
+            largest = 0 if direct and not full else largest
         elif not resized:
             full = full or operation.full
             direct = direct and operation.stage <= Stage.ORIENT

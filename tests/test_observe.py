@@ -68,6 +68,22 @@ def test_a_stage_is_counted_where_it_is_wanted_and_has_an_end() -> None:
     assert timings.ended["decode"] <= timings.ended["encode"]
 
 
+def test_stages_follow_one_another() -> None:
+    timings = Timings()
+    assert timings.intervals() == []
+    timings.add("fetch", 2.0)
+    timings.ended["fetch"] = 10.0
+    # Both are known when the second ends.
+    timings.add("decode", 3_000.0)
+    timings.add("encode", 1_000.0)
+    timings.ended.update(decode=15.0, encode=15.0)
+    assert timings.intervals() == [
+        ("fetch", pytest.approx(9.998), 10.0),
+        ("decode", 11.0, 14.0),
+        ("encode", 14.0, 15.0),
+    ]
+
+
 def test_a_counter_counts_by_the_values_of_its_labels() -> None:
     counter = Counter("bytes", "", ("door", "status"))
     counter.add(("native", 200))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from safelight import observe
+from safelight import config, observe
 from safelight.cli import logs
+from safelight.errors import SettingError
 from safelight.http.observing import ACCESS
 from safelight.observe import Observe, Request
 from safelight.signing import Signer
@@ -142,3 +143,28 @@ def test_traces_without_the_library_stop_the_start_with_what_to_install(
     assert ran.returncode == 2
     assert b"observe.traces" in ran.stderr
     assert b"pip install 'safelight[otel]'" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("metrics", "on", "on"),
+        ("access_log", "true", True),
+        ("log_format", "json", "json"),
+        ("log_level", "warning", "warning"),
+        ("traces", "1", True),
+    ],
+)
+def test_what_is_observed_can_be_set(name: str, value: str, expected: object) -> None:
+    settings = config.load(environment={f"SAFELIGHT_OBSERVE_{name.upper()}": value})
+    assert getattr(settings.observe, name) == expected
+    assert getattr(config.load(environment={}).observe, name) != expected
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("metrics", "local, on, off"), ("log_level", "debug, info, warning, error"), ("traces", "")],
+)
+def test_what_cannot_be_observed_is_named(name: str, said: str) -> None:
+    with pytest.raises(SettingError, match=rf"^observe\.{name}: .*{said}"):
+        config.load(environment={f"SAFELIGHT_OBSERVE_{name.upper()}": "loud"})

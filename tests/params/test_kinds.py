@@ -3,10 +3,11 @@
 import inspect
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safelight import params
@@ -32,9 +33,9 @@ from safelight.params import (
 )
 from tests.support.strategies import BY_KIND, values
 
-# Every kind as the operations use it, and with each of its choices.
+# Every kind as the operations use it, whatever its names, and with each of its choices.
 KINDS: list[Kind] = [
-    *dict.fromkeys(parameter.kind for parameter in PARAMETERS.values()),
+    *dict.fromkeys(replace(p.kind, aliases=()) for p in PARAMETERS.values()),  # type: ignore[type-var]
     Int(-50, 50),
     Int(1, 100, words=("auto",)),
     Float(-2, 3),
@@ -98,6 +99,7 @@ def test_every_kind_has_a_strategy_and_is_tested() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_written_is_read_as_the_same_value(kind: Kind, data: st.DataObject) -> None:
     value = data.draw(values(kind))
@@ -108,6 +110,7 @@ def test_what_is_written_is_read_as_the_same_value(kind: Kind, data: st.DataObje
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_text_is_a_value_with_one_form_or_a_valueerror(kind: Kind, data: st.DataObject) -> None:
     text = data.draw(texts_like(kind))
@@ -121,6 +124,7 @@ def test_any_text_is_a_value_with_one_form_or_a_valueerror(kind: Kind, data: st.
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_written_follows_the_schema(kind: Kind, data: st.DataObject) -> None:
     value = data.draw(values(kind))

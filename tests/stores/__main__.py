@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import shlex
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -36,5 +37,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # Ended by `kill` as by Ctrl-C, so that the server ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         main()

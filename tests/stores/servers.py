@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Where tests/full/setup.sh installs; read now, before a test has another home.
+_CACHE = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+TOOLS = Path(os.environ.get("SAFELIGHT_TOOLS") or Path(_CACHE) / "safelight" / "tools")
 _START_SECONDS = 30
 
 
@@ -32,15 +35,9 @@ class Server:
         return f"{self.scheme}://{bucket}{f'/{prefix}' if prefix else ''}?{options}"
 
 
-def tools() -> Path:
-    """Name the folder that tests/full/setup.sh installs into."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("SAFELIGHT_TOOLS") or Path(cache) / "safelight" / "tools")
-
-
 def tool(name: str) -> str:
     """Find a program. Raises FileNotFoundError with what to do about it."""
-    for path in sorted(tools().glob(f"{name}-*/bin/{name}"), reverse=True):
+    for path in sorted(TOOLS.glob(f"{name}-*/bin/{name}"), reverse=True):
         return str(path)
     found = shutil.which(name)
     if found is None:

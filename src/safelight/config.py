@@ -22,13 +22,14 @@ from safelight.dialects import DIALECTS, Grammar
 from safelight.errors import SafelightError, SettingError
 from safelight.fetch import Remotes, allowed_servers, fixed_origin, server_of
 from safelight.limits import Limits
-from safelight.observe import Observe
+from safelight.observe import Histogram, Metrics, Observe
 from safelight.operations import PARAMETERS
 from safelight.purging import Purger
 from safelight.remote import is_remote
 from safelight.service import Service
 from safelight.signing import MARK
 from safelight.storage import Mount, Mounted, Remembered, Source, Store, open_store
+from safelight.storage.observed import observed_source, observed_store
 from safelight.transform import ORIGINAL, Transform, bare_size, parse_preset
 from safelight.variants import Variants
 from safelight.workers import Renderer
@@ -51,6 +52,7 @@ _EXAMPLES = {"variants.max_bytes": "10GB", "server.max_inline_bytes": "4MB"}
 _KEPT_BYTES = 10_000_000_000
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Calls: typing.TypeAlias = Histogram | None
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -305,25 +307,28 @@ def build(
     """
     renderer = renderer or Pool(settings.limits, settings.workers)
     kept = settings.variants
-    stored = variants(settings, base=base)
+    metrics = Metrics()
+    stored = variants(settings, base=base, counted=metrics.store_calls)
     delivery = Delivery(
         kept.deliver, kept.public_url, kept.sign_seconds, settings.server.max_inline_bytes
     )
     return Service(
-        sources(settings, base=base),
+        sources(settings, base=base, counted=metrics.store_calls),
         stored,
         renderer,
         settings.limits,
         queue=settings.server.queue,
         delivery=delivery,
         removed=purger(settings, stored).outdated,
+        metrics=metrics,
     )
 
 
-def variants(settings: Settings, *, base: Path | None = None) -> Variants:
+def variants(settings: Settings, *, base: Path | None = None, counted: Calls = None) -> Variants:
     """Open the variant store. Raises SettingError."""
     kept = settings.variants
     store = _store("variants.url", kept.url, base, settings.limits)
+    store = observed_store(store, "variants", counted)
     return Variants(
         store,
         max_bytes=kept.max_bytes or (_KEPT_BYTES if store.local else None),
@@ -338,20 +343,20 @@ def purger(settings: Settings, stored: Variants) -> Purger:
     return Purger(stored, cdn)
 
 
-def sources(settings: Settings, *, base: Path | None = None) -> Source:
+def sources(settings: Settings, *, base: Path | None = None, counted: Calls = None) -> Source:
     """Open the places of the originals as one. Raises SettingError."""
-    default = _source("source.url", settings.source.url, settings, base)
+    default = _source("source.url", settings.source.url, settings, base, counted)
     mounts = []
     for name, url in settings.sources.items():
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
             raise SettingError(
                 f"sources.{name}: a name has only a-z, 0-9, _ and - (example: archive)"
             )
-        mounts.append(Mount(f"{name}/", _source(f"sources.{name}", url, settings, base)))
+        mounts.append(Mount(f"{name}/", _source(f"sources.{name}", url, settings, base, counted)))
     remote = settings.remote
     if remote.allow:
         everywhere = Remembered(
-            allowed_servers(remote, settings.limits),
+            observed_source(allowed_servers(remote, settings.limits), "remote", counted),
             seconds=remote.remember_seconds,
             missing_seconds=remote.missing_seconds,
             server=server_of,
@@ -360,7 +365,7 @@ def sources(settings: Settings, *, base: Path | None = None) -> Source:
     return Mounted(default, mounts) if mounts else default
 
 
-def _source(name: str, url: str, settings: Settings, base: Path | None) -> Source:
+def _source(name: str, url: str, settings: Settings, base: Path | None, counted: Calls) -> Source:
     limits = settings.limits
     source: Source
     if is_remote(url):
@@ -371,6 +376,7 @@ def _source(name: str, url: str, settings: Settings, base: Path | None) -> Sourc
     if source.local:
         return source
     remember = settings.source.remember_seconds
+    source = observed_source(source, name.removesuffix(".url"), counted)
     return Remembered(source, seconds=remember, missing_seconds=settings.source.missing_seconds)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from safelight.dialects import Match
 from safelight.errors import NotFound
 from safelight.limits import Limits
 from safelight.negotiate import modern_format
-from safelight.storage import Store
+from safelight.storage import Source
 from safelight.transform import Transform
 from safelight.variants import VariantKey, Variants
 from safelight.variants.outdated import Outdated
@@ -36,7 +37,7 @@ class Locator:
 
     def __init__(
         self,
-        sources: Store,
+        sources: Source,
         variants: Variants,
         limits: Limits,
         *,
@@ -47,6 +48,8 @@ class Locator:
         self._variants = variants
         self._limits = limits
         self._outdated = Outdated(variants, removed)
+        # The same few transforms come again and again, and what they need never changes.
+        self._needed = lru_cache(maxsize=4_096)(self._checked)
 
     def close(self) -> None:
         """Begin nothing any more."""
@@ -60,16 +63,19 @@ class Locator:
         ``path`` is what was asked for, decoded, where the variant may be kept under it. Raises
         OutputTooLarge, NotFound, StoreUnavailable.
         """
-        self._limits.check_wish(match.transform)
+        needed = self._needed(match.transform)
         negotiable = match.transform["format"] == "auto"
         transform = match.transform
         if negotiable and (modern := modern_format(accept, writable)):
             transform = transform.changed(format=modern)
         # Who only sees the path cannot negotiate.
         path = "" if negotiable else path
-        return self._located(
-            match.key, transform, negotiable=negotiable, presets=match.presets, path=path
-        )
+        return self._located(match.key, transform, needed, negotiable, match.presets, path)
+
+    def _checked(self, transform: Transform) -> tuple[str, ...]:
+        """Refuse what is too much to wish for, and name the other pictures that are needed."""
+        self._limits.check_wish(transform)
+        return transform.pictures()
 
     def again(self, located: Located) -> Located:
         """Locate what was asked for once more, after the source has changed.
@@ -79,28 +85,29 @@ class Locator:
         return self._located(
             located.key,
             located.transform,
-            negotiable=located.depends_on_accept,
-            presets=located.presets,
-            path=located.path,
+            tuple(located.pictures),
+            located.depends_on_accept,
+            located.presets,
+            located.path,
         )
 
     def _located(
         self,
         key: str,
         transform: Transform,
-        *,
+        needed: tuple[str, ...],
         negotiable: bool,
         presets: tuple[str, ...],
         path: str,
     ) -> Located:
         version = self._version_of(key)
-        pictures = {other: self._version_of_part(other) for other in transform.pictures()}
+        pictures = {other: self._version_of_part(other) for other in needed}
         # A changed watermark makes other pictures, as a changed source does.
         variant = self._variants.key(
             key,
             version,
             transform.canonical,
-            others=pictures.values(),
+            others=tuple(pictures.values()),
             presets=presets,
             path=path,
         )

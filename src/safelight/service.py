@@ -49,10 +49,6 @@ def _ignored(_source: str, _paths: list[str]) -> None:
     return
 
 
-def _unknown(_: str) -> bool:
-    return False
-
-
 class Service:
     """Pictures of a source store, through a renderer, kept in a variant store."""
 
@@ -116,19 +112,19 @@ class Service:
         accept: str,
         *,
         path: str = "",
-        known: Callable[[str], bool] = _unknown,
+        known: Callable[[str], bool] | None = None,
     ) -> Found:
-        """Locate a variant and look it up, unless the viewer knows its ETag.
+        """Locate a variant and look it up, unless its ETag is ``known`` to the viewer.
 
         ``path``: see ``locate``. Raises OutputTooLarge, NotFound, StoreUnavailable.
         """
         located = self.locate(match, accept, path=path)
-        if known(located.variant.etag):
+        if known is not None and known(located.variant.etag):
             return Found(located, None, known=True)
         return Found(located, self._at_hand(located))
 
     def submit_find(
-        self, match: Match, accept: str, *, path: str, known: Callable[[str], bool]
+        self, match: Match, accept: str, *, path: str, known: Callable[[str], bool] | None
     ) -> Future[Found]:
         """Do what ``find`` does where it has to wait for a network. Raises Busy."""
         return self._lookups.ask(lambda: self.find(match, accept, path=path, known=known))

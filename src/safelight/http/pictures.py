@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from safelight.config import Settings
@@ -78,13 +79,9 @@ class Pictures:
 
     async def _find(self, incoming: Incoming, wanted: Match, deadline: float) -> Found:
         """Look for a variant: here where that is no waiting, else beside."""
-        if_none_match = incoming.header(b"if-none-match")
-
-        def known(etag: str) -> bool:
-            return bool(if_none_match) and matches(if_none_match, etag)
-
-        accept = incoming.header(b"accept")
+        accept, tags = incoming.header(b"accept"), incoming.header(b"if-none-match")
         path = self._addresses.path(incoming) if self._service.variants.by_path else ""
+        known = partial(matches, tags) if tags else None
         if self._service.local:
             return self._service.find(wanted, accept, path=path, known=known)
         asked = self._service.submit_find(wanted, accept, path=path, known=known)

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
@@ -99,7 +98,7 @@ class Variants:
         version: str,
         canonical: str,
         *,
-        others: Iterable[str] = (),
+        others: tuple[str, ...] = (),
         presets: tuple[str, ...] = (),
         path: str = "",
     ) -> VariantKey:
@@ -109,7 +108,7 @@ class Variants:
         ``path``: what was asked for, decoded, where the variant may lie under it.
         """
         below = path if self.by_path else ""
-        return variant_key(self._epoch, source, version, tuple(others), canonical, presets, below)
+        return variant_key(self._epoch, source, version, others, canonical, presets, below)
 
     def lookup(self, key: VariantKey) -> Variant | None:
         """Read a variant; a broken one is removed and counts as none."""

@@ -15,8 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 
 from safelight.http import Application
+from safelight.http.observing import tracer_of
 from safelight.http.tracing import Traces
-from safelight.observe import Request, Timings
+from safelight.observe import Observe, Request, Timings
 from safelight.service import Service
 from tests.support.asgi import applying, asked, scope
 from tests.support.serving import serving
@@ -157,6 +158,11 @@ def test_of_work_that_another_began_only_the_waiting_is_told(
     above, (stage,) = finished(spans)
     assert stage.name == "decode"
     assert times(stage)[0] >= times(above)[0] - 2_000_000
+
+
+def test_nothing_is_traced_unless_it_is_said() -> None:
+    assert tracer_of(Observe(), export=False) is None
+    assert isinstance(tracer_of(Observe(traces=True), export=False), Traces)
 
 
 class Collector(http.server.BaseHTTPRequestHandler):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -13,9 +13,6 @@ import click
 from safelight import __version__, config
 from safelight.cli.command import CONFIG, plainly
 from safelight.errors import SettingError
-
-if TYPE_CHECKING:
-    from safelight.http.observing import Tracer
 
 
 @click.command(short_help="Serve a folder of images until Ctrl-C.")
@@ -41,6 +38,7 @@ def serve(
     """
     from safelight.cli import logs
     from safelight.http import Application
+    from safelight.http.observing import tracer_of
     from safelight.http.pages import examples
     from safelight.http.server import free_port
     from safelight.http.server import serve as run
@@ -71,7 +69,7 @@ def serve(
     )
     told = settings.observe.metrics
     metrics = told == "on" or (told == "local" and local)
-    tracer = _tracer() if settings.observe.traces else None
+    tracer = tracer_of(settings.observe, export=True)
     address = (
         f"http://{f'[{listening.host}]' if ':' in listening.host else listening.host}:{chosen}"
     )
@@ -93,17 +91,6 @@ def serve(
         grace_seconds=listening.grace_seconds,
         ready=ready,
     )
-
-
-def _tracer() -> Tracer:
-    try:
-        from safelight.http.tracing import exporting
-    except ModuleNotFoundError as error:
-        raise SettingError(
-            "observe.traces: OpenTelemetry is not installed: pip install 'safelight[otel]', "
-            "or leave it out"
-        ) from error
-    return exporting()
 
 
 def _off_by_default(settings: config.Settings, *, index: bool, metrics: bool) -> Iterator[str]:

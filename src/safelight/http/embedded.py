@@ -15,6 +15,7 @@ from safelight import config
 from safelight.errors import SafelightError, SettingError
 from safelight.http.app import Application
 from safelight.http.exchange import Receive, Scope, Send, problem, respond
+from safelight.http.observing import tracer_of
 from safelight.service import Service
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -118,7 +119,8 @@ class Embedded:
         settings = self._settings
         index = settings.server.index == "on" and settings.security.unrestricted
         metrics = settings.observe.metrics == "on"
-        return Application(service, settings, index=index, metrics=metrics)
+        tracer = tracer_of(settings.observe, export=False)
+        return Application(service, settings, index=index, metrics=metrics, tracer=tracer)
 
     def close(self) -> None:
         """End the workers, if they run; a request would start them again."""

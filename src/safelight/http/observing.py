@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import msgspec
 
 from safelight.config import RESERVED
+from safelight.errors import SettingError
 from safelight.http.exchange import Response, Scope
-from safelight.observe import Metrics, Request, identified
+from safelight.observe import Metrics, Observe, Request, identified
 from safelight.signing import redacted
 from safelight.transform import ORIGINAL
 
@@ -34,6 +35,24 @@ class Tracer(Protocol):
 
     def end(self, request: Request, scope: Scope, status: int) -> None:
         """End it, with its stages inside."""
+
+
+def tracer_of(settings: Observe, *, export: bool) -> Tracer | None:
+    """Make what traces requests, if that is wanted.
+
+    ``export``: send spans as the environment says, else give them to whatever the application
+    around has set up. Raises SettingError when the library is not installed.
+    """
+    if not settings.traces:
+        return None
+    try:
+        from safelight.http.tracing import Traces, exporting
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            "observe.traces: OpenTelemetry is not installed: pip install 'safelight[otel]', "
+            "or leave it out"
+        ) from error
+    return exporting() if export else Traces()
 
 
 class Observer:

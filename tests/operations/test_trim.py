@@ -1,5 +1,6 @@
 """Borders are cut off as far as they go, and nothing else is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from safelight.operations.trim import trim
 from safelight.params import Ink
 from safelight.transform import parse
 from tests.support.frames import at, flat, framed
+from tests.support.pictures import opened, picture_of
 
 SIDE = st.integers(4, 30)
 MARGIN = st.integers(0, 12)
@@ -162,3 +164,13 @@ def test_how_it_is_asked_for() -> None:
         parse("trim=255")
     assert OPERATIONS["trim"].full, "a border is found pixel by pixel"
     assert trim(framed(flat(4, 3, (1,)))).width == 4
+
+
+def test_a_logo_loses_what_is_transparent_around_it(data: Path) -> None:
+    file = (data / "robustness" / "valid" / "imagor__find_trim_alpha.png").read_bytes()
+    seen = opened(file).convert("RGBA").getchannel("A").point(lambda alpha: 255 * (alpha > 10))
+    box = seen.getbbox()
+    assert box is not None
+    made = picture_of(file, "trim,format=png").convert("RGBA")
+    assert made.size == (box[2] - box[0], box[3] - box[1])
+    assert made.tobytes() == opened(file).convert("RGBA").crop(box).tobytes()

@@ -79,7 +79,9 @@ class Service:
         # Whether looking something up takes no time, or has to be done beside.
         self.local = sources.local and variants.store.local
         self._flights = Flights(slots=renderer.slots, queue=queue)
-        self._questions = Questions(threads=_ASKERS, queue=queue, name="safelight-ask")
+        self._questions = Questions(
+            threads=_ASKERS if self.local else _READERS, queue=queue, name="safelight-ask"
+        )
         # Looking up is waiting for a network, and there is more of it than of anything else.
         self._lookups = Questions(threads=_READERS, queue=_READERS * queue, name="safelight-look")
         self._locator = Locator(sources, variants, limits, removed=removed)

@@ -12,9 +12,10 @@ from safelight.negotiate import (
     byte_range,
     http_date,
     matches,
-    modern_format,
     not_modified_since,
+    viewer_class,
 )
+from safelight.operations import PARAMETERS
 
 CHROME_IMAGE = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 CHROME_PAGE = (
@@ -31,38 +32,51 @@ SAFARI_13 = "image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;q=0.5"
 
 
 @pytest.mark.parametrize(
-    ("accept", "format"),
+    ("accept", "wanted"),
     [
-        (CHROME_IMAGE, "avif"),
-        (CHROME_PAGE, "avif"),
-        (FIREFOX_IMAGE, "avif"),
-        (FIREFOX_OLD, "webp"),
-        (SAFARI_IMAGE, "avif"),
-        (SAFARI_13, None),
-        ("*/*", None),
-        ("", None),
-        ("image/*", None),
-        ("image/*;q=0.9, */*;q=0.1", None),
-        ("text/html", None),
-        ("image/webp", "webp"),
-        ("IMAGE/WebP", "webp"),
-        ("image/avif;q=0, image/webp", "webp"),
-        ("image/avif;q=0.000", None),
-        ("image/avif;q=0.5, image/webp;q=0.6", "webp"),
-        ("image/avif;q=0.5, image/webp;q=0.5", "avif"),
-        ("image/webp;q=1.000, image/avif;q=0.999", "webp"),
-        ("image/avif;q=0.5, image/jpeg", None),
-        ("image/avif;q=0.5, image/jpeg;q=0.5", "avif"),
-        ("image/avif;q=0.5, image/*;q=0.9", None),
-        ("image/avif;q=0.5, image/jpeg;q=0.1, */*", "avif"),
-        ("image/webp;q=0.2, */*;q=0.1", "webp"),
-        ("image/avifx, ximage/webp, image/webp2", None),
+        (CHROME_IMAGE, "auto-avif"),
+        (CHROME_PAGE, "auto-avif"),
+        (FIREFOX_IMAGE, "auto-avif"),
+        (FIREFOX_OLD, "auto-webp"),
+        (SAFARI_IMAGE, "auto-avif"),
+        (SAFARI_13, "auto"),
+        ("*/*", "auto"),
+        ("", "auto"),
+        ("image/*", "auto"),
+        ("image/*;q=0.9, */*;q=0.1", "auto"),
+        ("text/html", "auto"),
+        ("image/webp", "auto-webp"),
+        ("IMAGE/WebP", "auto-webp"),
+        ("image/avif;q=0, image/webp", "auto-webp"),
+        ("image/avif;q=0.000", "auto"),
+        ("image/avif;q=0.5, image/webp;q=0.6", "auto-webp"),
+        ("image/avif;q=0.5, image/webp;q=0.5", "auto-avif"),
+        ("image/webp;q=1.000, image/avif;q=0.999", "auto-webp"),
+        ("image/avif;q=0.5, image/jpeg", "auto"),
+        ("image/avif;q=0.5, image/jpeg;q=0.5", "auto-avif"),
+        ("image/avif;q=0.5, image/*;q=0.9", "auto"),
+        ("image/avif;q=0.5, image/jpeg;q=0.1, */*", "auto-avif"),
+        ("image/webp;q=0.2, */*;q=0.1", "auto-webp"),
+        ("image/avifx, ximage/webp, image/webp2", "auto"),
     ],
 )
-def test_the_best_format_is_chosen_that_is_named_and_wanted(
-    accept: str, format: str | None
+def test_a_viewer_is_sorted_by_the_best_format_that_is_named_and_wanted(
+    accept: str, wanted: str
 ) -> None:
-    assert modern_format(accept) == format
+    assert viewer_class(accept) == wanted
+    assert wanted in PARAMETERS["format"].kind.schema()["enum"]
+
+
+@pytest.mark.parametrize(
+    ("writable", "wanted"),
+    [
+        (("jpeg", "png", "webp", "avif"), "auto-avif"),
+        (("jpeg", "png", "webp"), "auto-webp"),
+        (("jpeg", "png"), "auto"),
+    ],
+)
+def test_what_cannot_be_written_counts_for_nothing(writable: tuple[str, ...], wanted: str) -> None:
+    assert viewer_class(CHROME_IMAGE, writable) == wanted
 
 
 @pytest.mark.parametrize(
@@ -104,7 +118,7 @@ def test_an_element_without_grammar_is_left_out_and_the_others_stay(element: str
 def test_any_accept_header_is_understood_as_far_as_it_goes(accept: str) -> None:
     ranges = accepted(accept)
     assert all(0 <= weight <= 1 for weight in ranges.values())
-    assert modern_format(accept) in ("avif", "webp", None)
+    assert viewer_class(accept) in ("auto-avif", "auto-webp", "auto")
 
 
 @given(
@@ -116,10 +130,11 @@ def test_any_accept_header_is_understood_as_far_as_it_goes(accept: str) -> None:
 )
 def test_weights_decide_and_not_the_order(weights: dict[str, int], chance: random.Random) -> None:
     elements = [f"{media};q={weight / 1000:.3f}" for media, weight in weights.items()]
-    chosen = modern_format(",".join(elements))
+    wanted = viewer_class(",".join(elements))
     chance.shuffle(elements)
-    assert modern_format(" , ".join(elements)) == chosen
-    if chosen:
+    assert viewer_class(" , ".join(elements)) == wanted
+    if wanted != "auto":
+        chosen = wanted.removeprefix("auto-")
         assert weights[f"image/{chosen}"] == max(
             weights.get("image/avif", 0), weights.get("image/webp", 0)
         )
@@ -127,8 +142,8 @@ def test_weights_decide_and_not_the_order(weights: dict[str, int], chance: rando
 
 
 def test_a_header_without_end_is_read_to_its_first_part() -> None:
-    assert modern_format("image/webp," + "x/y," * 100_000) == "webp"
-    assert modern_format("x/y," * 100_000 + "image/webp") is None
+    assert viewer_class("image/webp," + "x/y," * 100_000) == "auto-webp"
+    assert viewer_class("x/y," * 100_000 + "image/webp") == "auto"
 
 
 ETAG = '"0123abcd"'

@@ -9,7 +9,7 @@ from functools import lru_cache
 from safelight.dialects import Match
 from safelight.errors import NotFound
 from safelight.limits import Limits
-from safelight.negotiate import modern_format
+from safelight.negotiate import viewer_class
 from safelight.storage import Source
 from safelight.transform import Transform
 from safelight.variants import VariantKey, Variants
@@ -66,8 +66,8 @@ class Locator:
         needed = self._needed(match.transform)
         negotiable = match.transform["format"] == "auto"
         transform = match.transform
-        if negotiable and (modern := modern_format(accept, writable)):
-            transform = transform.changed(format=modern)
+        if negotiable:
+            transform = transform.changed(format=viewer_class(accept, writable))
         # Who only sees the path cannot negotiate.
         path = "" if negotiable else path
         return self._located(match.key, transform, needed, negotiable, match.presets, path)

@@ -48,17 +48,19 @@ def _weight(parameters: list[str]) -> float | None:
 
 
 @lru_cache(maxsize=512)
-def modern_format(accept: str, writable: tuple[str, ...] = MODERN) -> str | None:
-    """Choose the best modern format that an Accept header names, None for JPEG or PNG.
+def viewer_class(accept: str, writable: tuple[str, ...] = MODERN) -> str:
+    """Sort a viewer by its Accept header: auto-avif, auto-webp, or auto, as ``format`` knows them.
 
-    ``writable``: the formats that can be had. One counts only when it is named itself with a
-    weight above zero, and is not wanted less than the older ones.
+    ``writable``: the formats that can be had. A modern one counts only when it is named itself with
+    a weight above zero, and is not wanted less than the older ones. What a picture really becomes
+    depends on the picture, too: so the class is part of its name, and the header is not.
     """
     ranges = accepted(accept)
     older = next((ranges[r] for r in (_FALLBACK, "image/*", "*/*") if r in ranges), 0.0)
     weights = {name: ranges.get(BY_NAME[name].mime, 0.0) for name in MODERN if name in writable}
     best = max(weights, key=lambda name: weights[name], default=None)
-    return best if best and weights[best] > 0 and weights[best] >= older else None
+    wanted = best is not None and weights[best] > 0 and weights[best] >= older
+    return f"auto-{best}" if wanted else "auto"
 
 
 def matches(if_none_match: str, etag: str) -> bool:

@@ -92,7 +92,7 @@ def test_a_long_wrong_value_is_not_repeated_whole() -> None:
 
 @pytest.mark.parametrize("value", ["bmp", "heic", "jp", "image/png", "svg"])
 def test_an_encoding_that_cannot_be_written_is_refused_with_those_that_can(value: str) -> None:
-    with pytest.raises(TransformInvalid, match="expected one of auto, jpeg, png, webp, avif"):
+    with pytest.raises(TransformInvalid, match=r"expected one of auto, .*jpeg, png, webp, avif"):
         meaning(f"encoding={value}")
 
 

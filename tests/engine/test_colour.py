@@ -52,7 +52,7 @@ def test_saturated_p3_is_converted_for_every_output(photos: Path, format: str, c
     file = encoded(stored, "PNG", icc_profile=profile)
     expected = by_profile(stored, profile)
     made = picture_of(file, f"{change}format={format},q=95").convert("RGB")
-    assert colour_difference(made, expected.resize(made.size)) < 1.5
+    assert colour_difference(made, expected.resize(made.size)) < 2
     assert colour_difference(made, stored.resize(made.size)) > 5
 
 

@@ -1,4 +1,4 @@
-"""What is written: the format, transparency, settings, and nothing else than pixels."""
+"""What is written: transparency, grey, and nothing else than pixels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.support.containers import jpeg_segments, leftovers, png_chunks, riff_chunks, tiff_tags
-from tests.support.perceptual import colour_difference, dissimilarity
+from tests.support.containers import leftovers
+from tests.support.perceptual import colour_difference
 from tests.support.pictures import (
     encoded,
     exif,
     lopsided,
     mean_difference,
-    opened,
     picture_of,
     pixels_of,
     run,
@@ -89,16 +88,6 @@ def test_a_format_that_browsers_do_not_show_becomes_one_that_they_do(data: Path)
     see_through = encoded(Image.new("RGBA", (9, 9), (1, 2, 3, 90)), "TIFF")
     assert run(see_through, "w=60").mime == "image/png"
     assert run((data / "photos" / "check.svg").read_bytes(), "w=60").mime == "image/png"
-
-
-def test_auto_is_png_for_transparency_and_else_jpeg() -> None:
-    opaque = Image.new("RGBA", (64, 48), (200, 30, 40, 255))
-    assert run(glass(), "format=auto").mime == "image/png"
-    assert run(encoded(opaque, "PNG"), "format=auto").mime == "image/jpeg"
-    assert run(encoded(opaque, "PNG"), "w=20,format=auto").mime == "image/jpeg"
-    assert run(glass(), "bg=white,format=auto").mime == "image/jpeg"
-    opaque.putpixel((30, 20), (200, 30, 40, 254))
-    assert run(encoded(opaque, "PNG"), "format=auto").mime == "image/png"
 
 
 def test_transparency_is_kept_where_the_format_has_it() -> None:
@@ -184,148 +173,6 @@ def test_grey_stays_one_band_where_the_format_can(format: str) -> None:
         assert picture.mode == ("RGB" if format == "webp" else "L")
         asked = grey.resize((120, 80), Image.Resampling.LANCZOS)
         assert mean_difference(picture.convert("L"), asked) < 1.5
-
-
-def test_a_palette_stays_where_that_is_smaller() -> None:
-    drawing = Image.new("P", (300, 200))
-    drawing.putpalette([255, 255, 255, 200, 30, 40, 20, 90, 160, 0, 0, 0])
-    drawing.paste(1, (20, 20, 120, 180))
-    drawing.paste(2, (100, 60, 280, 140))
-    kept = picture_of(encoded(drawing, "PNG"))
-    assert kept.mode == "P"
-    assert mean_difference(kept.convert("RGB"), drawing.convert("RGB")) == 0
-
-
-def test_a_palette_is_given_up_where_that_is_smaller(photos: Path) -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    few = Image.fromarray(noise).quantize(256)
-    data = encoded(few, "PNG")
-    plain = run(data, "w=2,h=2,format=png")
-    assert opened(plain.data).mode == "RGB"
-
-
-def test_jpeg_is_progressive_with_optimised_tables(photos: Path) -> None:
-    written = run((photos / "sunset.jpg").read_bytes(), "w=400,format=jpeg").data
-    markers = [marker for marker, _ in jpeg_segments(written)]
-    assert 0xC2 in markers
-    assert 0xC0 not in markers
-    assert markers.count(0xDA) > 1
-    # The standard tables have 12 and 162 codes; made to measure they are shorter, and several.
-    tables = [body for marker, body in jpeg_segments(written) if marker == 0xC4]
-    assert len(tables) > 4
-    assert max(map(len, tables)) < 17 + 162
-
-
-def quantisation(data: bytes) -> list[int]:
-    """The first quantisation table of a JPEG."""
-    return list(next(body for marker, body in jpeg_segments(data) if marker == 0xDB)[1:65])
-
-
-def robidoux(quality: int) -> list[int]:
-    """Mozjpeg's quantisation table 3 for a quality, in zigzag order, scaled as libjpeg does."""
-    rows = [
-        16, 16, 16, 18, 25, 37, 56, 85, 16, 17, 20, 27, 34, 40, 53, 75, 16, 20, 24, 31, 43, 62, 91,
-        135, 18, 27, 31, 40, 53, 74, 106, 156, 25, 34, 43, 53, 69, 94, 131, 189, 37, 40, 62, 74, 94,
-        124, 169, 238, 56, 53, 91, 106, 131, 169, 226, 311, 85, 75, 135, 156, 189, 238, 311, 418,
-    ]  # fmt: skip
-    scale = 200 - 2 * quality if quality >= 50 else 5000 // quality
-    order = sorted(
-        range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)
-    )
-    return [min(255, max(1, (rows[i] * scale + 50) // 100)) for i in order]
-
-
-def test_jpeg_has_quality_80_unless_asked(photos: Path) -> None:
-    source = (photos / "sunset.jpg").read_bytes()
-    assert quantisation(run(source, "w=200").data) == robidoux(80)
-    assert quantisation(run(source, "w=200,q=40").data) == robidoux(40)
-    assert run(source, "w=200").data == run(source, "w=200,q=80").data
-
-
-@pytest.mark.parametrize(("format", "quality"), [("webp", 80), ("avif", 60), ("jpeg", 80)])
-def test_the_default_quality_is_the_documented_one(photos: Path, format: str, quality: int) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    plain = run(source, f"w=160,format={format}").data
-    assert plain == run(source, f"w=160,format={format},q={quality}").data
-    assert plain != run(source, f"w=160,format={format},q={quality - 5}").data
-
-
-@pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
-def test_more_quality_means_more_bytes_and_less_difference(photos: Path, format: str) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    exact = picture_of(source, "w=200,format=png")
-    made = [run(source, f"w=200,format={format},q={q}").data for q in (20, 50, 80, 95)]
-    sizes = [len(data) for data in made]
-    differences = [dissimilarity(opened(data).convert("RGB"), exact) for data in made]
-    assert sizes == sorted(sizes)
-    assert len(set(sizes)) == 4
-    assert differences == sorted(differences, reverse=True)
-
-
-def test_more_effort_means_a_better_avif(photos: Path) -> None:
-    # At one quality its encoder puts the effort into the picture, not into the size.
-    source = (photos / "forest.jpg").read_bytes()
-    exact = picture_of(source, "w=160,format=png")
-    quick, thorough = (
-        dissimilarity(picture_of(source, f"w=160,format=avif,effort={e}").convert("RGB"), exact)
-        for e in (0, 6)
-    )
-    assert thorough < quick
-
-
-@pytest.mark.parametrize("format", ["jpeg", "webp", "png"])
-def test_more_effort_means_fewer_bytes(photos: Path, format: str) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    quick, thorough = (
-        run(source, f"w=160,format={format},effort={effort}").data for effort in (0, 9)
-    )
-    assert len(thorough) < len(quick)
-
-
-def test_efforts_defaults_are_the_quick_ones(photos: Path) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    for format, effort in (("webp", 3), ("avif", 0), ("png", 4), ("jpeg", 0)):
-        plain = run(source, f"w=160,format={format}").data
-        assert plain == run(source, f"w=160,format={format},effort={effort}").data, format
-
-
-@pytest.mark.parametrize("format", ["webp", "avif"])
-def test_lossless_is_lossless_or_nearly(photos: Path, format: str) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    exact = picture_of(source, "w=120,format=png")
-    kept = picture_of(source, f"w=120,format={format},lossless").convert("RGB")
-    assert mean_difference(kept, exact) == 0
-
-
-def test_webp_lossless_is_another_kind_of_webp(photos: Path) -> None:
-    source = (photos / "forest.jpg").read_bytes()
-    kinds = [
-        [kind for kind, _ in riff_chunks(run(source, f"w=64,format=webp{flag}").data)]
-        for flag in ("", ",lossless")
-    ]
-    assert kinds == [[b"VP8 "], [b"VP8L"]]
-
-
-def test_png_filters_suit_the_picture(photos: Path, data: Path) -> None:
-    import zlib
-
-    def filters(written: bytes) -> set[int]:
-        chunks = list(png_chunks(written))
-        width, _, _, colour = np.frombuffer(chunks[0][1][:10], dtype=">u4,>u4,u1,u1")[0].item()
-        rows = zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT"))
-        return set(rows[:: 1 + width * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]])
-
-    photo = run((photos / "sunset.jpg").read_bytes(), "w=300,format=png").data
-    drawing = run((data / "photos" / "alpha-bug.png").read_bytes(), "w=300,format=png").data
-    assert filters(photo) - {0}
-    assert filters(drawing) == {0}
-
-
-def test_tiff_is_compressed_without_loss() -> None:
-    written = run(encoded(lopsided(), "PNG"), "format=tiff").data
-    values = {tag: value for tag, _, value in tiff_tags(written)}
-    assert int.from_bytes(values[259][:2], "little") == 8
-    assert mean_difference(opened(written), lopsided()) == 0
 
 
 def test_a_high_entropy_picture_has_no_limit_on_its_size_in_bytes() -> None:

@@ -24,9 +24,8 @@ def test_every_format_that_can_be_written_can_be_asked_for_by_name_or_suffix(
 
 @pytest.mark.parametrize("word", ["heic", "jxl", "bmp", "svg", "pdf", "source", "j"])
 def test_what_cannot_be_written_cannot_be_asked_for(word: str) -> None:
-    with pytest.raises(
-        TransformInvalid, match="expected one of auto, jpeg, png, webp, avif, gif, tiff"
-    ):
+    known = "auto, auto-webp, auto-avif, jpeg, png, webp, avif, gif, tiff"
+    with pytest.raises(TransformInvalid, match=f"expected one of {known}"):
         parse(f"format={word}")
 
 
@@ -37,19 +36,42 @@ def test_nothing_said_is_nothing_decided() -> None:
 
 @given(transforms())
 def test_what_is_asked_for_is_what_is_to_be_written(transform: Transform) -> None:
-    given = {name: v for name, v in transform.arguments if name in ("format", "quality", "effort")}
-    encoding = output(FRAME, **given, lossless=transform["lossless"]).encoding
-    assert encoding.format == transform["format"]
-    assert encoding.quality == transform["quality"]
-    assert encoding.effort == transform["effort"]
-    assert encoding.lossless is transform["lossless"]
+    names = [parameter.name for parameter in OPERATIONS["output"].parameters]
+    given = {name: value for name, value in transform.arguments if name in names}
+    encoding = output(FRAME, **given).encoding
+    assert {name: getattr(encoding, name) for name in names} == {
+        name: transform[name] for name in names
+    }
 
 
 def test_the_output_is_the_last_word() -> None:
     assert max(OPERATIONS.values(), key=lambda operation: operation.stage).name == "output"
 
 
-@pytest.mark.parametrize("text", ["q=0", "q=101", "effort=10", "effort=-1", "lossless=maybe"])
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("quality=AUTO", "quality=auto"),
+        ("format=auto-avif,max_bytes=50kb", "format=auto-avif,max_bytes=50000"),
+        ("colours=16", "colors=16"),
+        ("colors,format=png", "format=png,colors=256"),
+        ("progressive=no", "progressive=false"),
+        ("subsampling=420", "subsampling=420"),
+        ("subsampling=auto", ""),
+    ],
+)
+def test_what_is_asked_for_has_one_text(text: str, canonical: str) -> None:
+    assert parse(text).canonical == canonical
+    assert parse(canonical) == parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "q=0", "q=101", "q=best", "effort=10", "effort=-1", "lossless=maybe", "progressive=2",
+        "subsampling=411", "colors=1", "colors=257", "max_bytes=99", "max_bytes=50kib",
+    ],
+)  # fmt: skip
 def test_values_out_of_bounds_are_refused(text: str) -> None:
     with pytest.raises(TransformInvalid, match="expected"):
         parse(text)

@@ -98,7 +98,7 @@ def test_only_auto_looks_at_what_the_viewer_accepts(service: Service) -> None:
     plain = located(service, accept="image/avif", w=64)
     assert not plain.depends_on_accept
     assert plain.variant == located(service, accept="image/webp", w=64).variant
-    for accept, format in (("image/avif", "avif"), ("image/webp", "webp"), ("", "auto")):
+    for accept, format in (("image/avif", "auto-avif"), ("image/webp", "auto-webp"), ("", "auto")):
         wanted = located(service, accept=accept, w=64, format="auto")
         assert (wanted.transform["format"], wanted.depends_on_accept) == (format, True)
 

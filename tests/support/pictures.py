@@ -20,9 +20,13 @@ def run(data: bytes, transform: str = "", limits: Limits | None = None) -> Rende
 
 
 def opened(data: bytes) -> Image.Image:
-    """Decode with Pillow, in whatever mode the file has."""
-    picture = Image.open(io.BytesIO(data))
+    """Decode with Pillow, in whatever mode the file has; a PNG's palette is only how it is kept."""
+    picture: Image.Image = Image.open(io.BytesIO(data))
     picture.load()
+    if (picture.format, picture.mode) == ("PNG", "P"):
+        shown = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        shown.format = picture.format
+        return shown
     return picture
 
 

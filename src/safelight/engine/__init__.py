@@ -12,11 +12,13 @@ from typing import Any
 import pyvips
 
 from safelight import formats
+from safelight.costs import REQUEST, Profile
 from safelight.engine import gainmap
 from safelight.engine.analysis import analyse
+from safelight.engine.choice import may_move
 from safelight.engine.materials import Studio
 from safelight.engine.source import available, decode, fault, missing, probe
-from safelight.engine.target import encode, may_move
+from safelight.engine.target import encode
 from safelight.errors import SourceError, TransformInvalid
 from safelight.limits import Limits
 from safelight.operations import Stage
@@ -28,6 +30,8 @@ from safelight.transform import Transform
 
 __all__ = ["analyse", "capabilities", "prepare", "probe", "run"]
 
+# Stages that leave a picture's look as it is, if they leave its size.
+_LOOKS_ALIKE = (Stage.SOURCE, Stage.CANVAS, Stage.ORIENT, Stage.RESIZE, Stage.OUTPUT)
 _ALLOWED_LOADERS = ("Jpeg", "Png", "Webp", "Heif", "Nsgif", "Tiff", "Svg")
 
 
@@ -60,11 +64,13 @@ def run(
     limits: Limits,
     *,
     pictures: Mapping[str, bytes] = MappingProxyType({}),
+    profile: Profile = REQUEST,
 ) -> Rendering:
     """Make a picture.
 
-    ``data``: a whole source file; ``pictures``: those of ``transform.pictures()``, by key. Raises
-    SourceError of some kind when one cannot be used, OutputTooLarge when the answer would be.
+    ``data``: a whole source file; ``pictures``: those of ``transform.pictures()``, by key;
+    ``profile``: how much writing it may cost. Raises SourceError of some kind when a source cannot
+    be used, OutputTooLarge when the answer would be.
     """
     started = time.perf_counter()
     opened = reading(transform)
@@ -87,9 +93,11 @@ def run(
             raise
         raise fault(header.format, error) from error
     decoded = time.perf_counter()
-    encoded, format = encode(frame, header)
+    ceiling = len(data) if _same(frame, header, transform) else None
+    encoded, format = encode(frame, header, profile, ceiling=ceiling)
     if opened.hdr and header.format == format.name == "jpeg":
-        encoded = gainmap.kept(encoded, data, frame, header, transform, limits)
+        bright = gainmap.kept(encoded, data, frame, header, transform, limits)
+        encoded = bright if len(bright) <= (transform["max_bytes"] or len(bright)) else encoded
     return Rendering(
         data=encoded,
         mime=format.mime,
@@ -141,6 +149,13 @@ def _is_whole(source: Callable[[], Iterable[Frame]], error: pyvips.Error) -> boo
     except (pyvips.Error, SourceError):
         return False
     return True
+
+
+def _same(frame: Frame, header: Header, transform: Transform) -> bool:
+    """Tell whether a picture is its source again, at most turned: as many pixels, of one look."""
+    alike = all(operation.stage in _LOOKS_ALIKE for operation, _ in transform.steps())
+    size = sorted((frame.width, frame.height))
+    return alike and not header.vector and size == sorted(header.shown)
 
 
 def _joined(frames: list[Frame], header: Header) -> Frame:

@@ -1,70 +1,61 @@
-"""Outputs: which format a picture deserves, and how it is written."""
+"""Outputs: a picture that is done becomes bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import pyvips
 
-from safelight import formats
+from safelight import costs, formats
+from safelight.costs import REQUEST, Profile
+from safelight.engine.choice import choices
 from safelight.engine.metadata import written
-from safelight.errors import SafelightError
+from safelight.engine.quality import alike, fewer, under
+from safelight.engine.savers import Saver, deepened, drawn
+from safelight.errors import OutputTooLarge
 from safelight.formats import Format
 from safelight.operations.encoding import Encoding
 from safelight.operations.frame import WHITE, Frame
 from safelight.picture import Header
 
-Options = dict[str, Any]
-
-# Beyond it libaom takes ten times as long for a few percent: past any request's deadline.
-_AVIF_EFFORT = 4
-
-# Bits of entropy of the green band below which a picture is drawn rather than photographed.
-_DRAWN_ENTROPY = 5.5
+# What makes a strip an animation, and would cut up a single picture.
+_STRIP_FIELDS = ("page-height", "n-pages", "delay", "loop")
 
 
-def encode(frame: Frame, header: Header) -> tuple[bytes, Format]:
+def encode(
+    frame: Frame, header: Header, profile: Profile = REQUEST, *, ceiling: int | None = None
+) -> tuple[bytes, Format]:
     """Write a rendered picture in the format that it asks for or deserves.
 
-    With the metadata that was noted when its source was opened, and none besides.
+    With the metadata that was noted when its source was opened, and none besides. ``ceiling``: the
+    bytes of a source that shows the same, which are not exceeded if that can be helped, unless a
+    quality is asked for. Raises OutputTooLarge when it cannot be as small as it is asked for.
     """
     image = _on_background(cast("pyvips.Image", frame.image), frame.colour, frame.peak)
-    format = _output_format(frame.encoding, header, alpha=image.hasalpha())
-    if image.hasalpha() and not format.alpha:
-        image = _flattened(image, WHITE, frame.peak)
     # The resolution is the source's, and metadata like any other.
-    image, keep = written(image.copy(xres=1.0, yres=1.0), format.name)
+    image = image.copy(xres=1.0, yres=1.0)
+    frames = max(1, image.height // frame.height)
+    if frames == 1:
+        for field in _STRIP_FIELDS:
+            image.remove(field)
     bits = frame.reading.depth if image.format == "ushort" else 8
     encoding = replace(frame.encoding, palette=header.palette, bits=bits)
-    try:
-        tries = [
-            _write(image, format, options | {"keep": keep})
-            for options in _OPTIONS[format.name](image, encoding)
-        ]
-    except pyvips.Error as error:
-        raise SafelightError(f"the picture could not be written as {format.name}") from error
-    return min(tries, key=len), format
-
-
-def may_move(format: str | None) -> bool:
-    """Tell whether a picture that is asked for in a format may be an animation."""
-    return format is None or format == "auto" or formats.BY_NAME[format].animation
-
-
-def _write(image: pyvips.Image, format: Format, options: Options) -> bytes:
-    save = getattr(image, f"{format.saver}_buffer")
-    return cast("bytes", save(**options))
-
-
-def _output_format(encoding: Encoding, header: Header, *, alpha: bool) -> Format:
     source = formats.BY_NAME[header.format]
-    if encoding.format in (None, "auto"):
-        if encoding.format is None and source.web:
-            return source
-        return formats.BY_NAME["png" if alpha else "jpeg"]
-    return formats.BY_NAME[encoding.format]
+    answers: list[tuple[bytes, Format]] = []
+    faults: list[OutputTooLarge] = []
+    for format, lossless in choices(image, encoding, source, profile, frames=frames):
+        shown = (
+            image if format.alpha or not image.hasalpha() else _flattened(image, WHITE, frame.peak)
+        )
+        saver = _saver(shown, format, replace(encoding, lossless=lossless), profile, frames=frames)
+        try:
+            answers.append((_bytes(saver, ceiling), format))
+        except OutputTooLarge as fault:
+            faults.append(fault)
+    if not answers:
+        raise faults[0]
+    return min(answers, key=lambda answer: len(answer[0]))
 
 
 def _on_background(
@@ -98,71 +89,62 @@ def _coloured(image: pyvips.Image) -> pyvips.Image:
     return image.colourspace("rgb16" if image.format == "ushort" else "srgb")
 
 
-def _jpeg(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
-    thorough = (encoding.effort or 0) >= 5
-    return [
-        {
-            "Q": _quality(encoding, "jpeg"),
-            "optimize_coding": True,
-            "interlace": True,
-            "quant_table": 3,
-            "trellis_quant": thorough,
-            "overshoot_deringing": thorough,
-            "optimize_scans": thorough,
-        }
-    ]
+def _saver(
+    image: pyvips.Image, format: Format, encoding: Encoding, profile: Profile, *, frames: int
+) -> Saver:
+    """Decide how much effort a picture gets, and what is kept beside its pixels."""
+    pixels = image.width * image.height
+
+    def level(work: str) -> int:
+        if encoding.effort is not None:
+            return costs.level_of(work, encoding.effort)
+        return costs.level_within(work, profile.budgets[work], pixels)
+
+    work = costs.work(format.name, lossless=encoding.lossless, frames=frames)
+    image, keep = written(image, format.name)
+    if format.name == "avif" and not encoding.lossless and image.format == "uchar":
+        image = deepened(image)
+    return Saver(
+        image,
+        format,
+        encoding,
+        keep=keep,
+        level=level(work),
+        most=costs.level_within(work, profile.patience, pixels),
+        palette_level=level("palette"),
+        frames=frames,
+        drawn=format.name in ("png", "gif") and drawn(image),
+    )
 
 
-def _webp(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
-    effort = 2 if encoding.effort is None else round(encoding.effort * 6 / 9)
-    quality = _quality(encoding, "webp")
-    return [{"Q": quality, "effort": effort, "lossless": encoding.lossless}]
+def _bytes(saver: Saver, ceiling: int | None) -> bytes:
+    """Write a picture as well, and as small, as is asked for. Raises OutputTooLarge."""
+    most = saver.encoding.max_bytes
+    data = _exactly(saver, ceiling) if saver.lossless else _in_quality(saver, ceiling)
+    if most is not None and len(data) > most:
+        raise OutputTooLarge(
+            f"the picture cannot be made as small as {most} bytes in {saver.format.name}: "
+            "ask for a smaller size, or another format"
+        )
+    return data
 
 
-def _avif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
-    return [
-        {
-            "Q": _quality(encoding, "avif"),
-            "effort": round((encoding.effort or 0) * _AVIF_EFFORT / 9),
-            "lossless": encoding.lossless,
-            "compression": "av1",
-            "bitdepth": min(encoding.bits, 12),
-        }
-    ]
+def _in_quality(saver: Saver, ceiling: int | None) -> bytes:
+    asked, most = saver.encoding.quality, saver.encoding.max_bytes
+    if asked == "auto":
+        quality = alike(saver)
+    else:
+        quality = cast("int | None", asked) or saver.default_quality
+    data = saver.write(quality)
+    limits = [most, None if isinstance(asked, int) else ceiling]
+    limit = min((bound for bound in limits if bound is not None), default=len(data))
+    return data if len(data) <= limit else under(saver, limit, quality, data)
 
 
-def _png(image: pyvips.Image, encoding: Encoding) -> list[Options]:
-    compression = 4 if encoding.effort is None else encoding.effort
-    filters = "none" if encoding.palette or _drawn(image) else "all"
-    plain: Options = {"compression": compression, "filter": filters}
-    # Few colours stay few only if that is really smaller: resizing makes new ones.
-    return [plain, {"compression": compression, "palette": True}] if encoding.palette else [plain]
-
-
-def _gif(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
-    return [{"effort": 5 if encoding.effort is None else encoding.effort + 1}]
-
-
-def _tiff(image: pyvips.Image, encoding: Encoding) -> list[Options]:  # noqa: ARG001 - one shape
-    return [{"compression": "deflate", "predictor": "horizontal"}]
-
-
-# What to hand to each format's saver; of several tries the smallest is kept.
-_OPTIONS: dict[str, Callable[[pyvips.Image, Encoding], list[Options]]] = {
-    "jpeg": _jpeg,
-    "webp": _webp,
-    "avif": _avif,
-    "png": _png,
-    "gif": _gif,
-    "tiff": _tiff,
-}
-
-
-def _quality(encoding: Encoding, name: str) -> int:
-    return encoding.quality or cast("int", formats.BY_NAME[name].quality)
-
-
-def _drawn(image: pyvips.Image) -> bool:
-    """Tell a drawing from a photograph: PNG's filters help the one and harm the other."""
-    band = image[min(1, image.bands - 1)]
-    return bool(band.hist_find().hist_entropy() < _DRAWN_ENTROPY)
+def _exactly(saver: Saver, ceiling: int | None) -> bytes:
+    data, most = saver.write(), saver.encoding.max_bytes
+    if ceiling is not None and len(data) > ceiling:
+        data = min(data, saver.patient().write(), key=len)
+    if most is not None and len(data) > most:
+        data = fewer(saver, most) or data
+    return data

@@ -1,0 +1,90 @@
+"""What writing a picture costs, reckoned before it is written, and how much it may cost.
+
+The figures are CPU time on one core of the machine that docs/performance.md names, measured by
+``python -m bench.costs``. They depend on what is written, never on how busy a machine is, so that
+one address always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Milliseconds a megapixel for each of an encoder's own levels of effort, the least first.
+_RATES: Mapping[str, tuple[float, ...]] = {
+    # Optimised tables; trellis quantisation; scans and overshoot, too: all that mozjpeg knows.
+    "jpeg": (20, 70, 100),
+    "webp": (30, 40, 50, 105, 106, 125, 265),
+    "webp lossless": (90, 360, 540, 660, 1_400, 2_600, 2_700),
+    "webp animated": (55, 60, 70, 120, 121, 1_400, 2_750),
+    # libaom's fifth level takes thrice as long as the fourth for a few percent, and so on.
+    "avif": (85, 340, 520, 880, 2_700),
+    # zlib's 1 to 9.
+    "png": (50, 64, 68, 76, 80, 100, 150, 185, 360),
+    # Finding the colours of a palette: 1, 4, 7 and 10 of ten.
+    "palette": (270, 400, 1_650, 2_300),
+    "gif": (450, 600, 1_650, 2_300),
+    "tiff": (60,),
+}
+# The highest effort in an address.
+_EFFORT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much an answer may cost, by who waits for it.
+
+    ``budgets``: CPU milliseconds for a picture, by kind of work (``work``): the effort is the most
+    that fits, or the least there is. ``patience``: the most, where more than that is worth a try:
+    a format that takes longer at the least effort is not chosen by itself.
+    """
+
+    name: str
+    budgets: Mapping[str, float]
+    patience: float
+
+
+REQUEST = Profile(
+    "request",
+    {
+        "jpeg": 22, "webp": 120, "webp lossless": 120, "webp animated": 250, "avif": 45,
+        "png": 40, "palette": 120, "gif": 250, "tiff": 100,
+    },
+    patience=1_000,
+)  # fmt: skip
+UPLOAD = Profile(
+    "upload",
+    {
+        "jpeg": 1_000, "webp": 1_500, "webp lossless": 1_500, "webp animated": 2_500, "avif": 500,
+        "png": 500, "palette": 2_000, "gif": 5_000, "tiff": 500,
+    },
+    patience=10_000,
+)  # fmt: skip
+
+
+def work(format: str, *, lossless: bool = False, frames: int = 1) -> str:
+    """Name the kind of work that writing a picture is."""
+    if format == "webp" and (lossless or frames > 1):
+        return "webp lossless" if lossless else "webp animated"
+    return format
+
+
+def levels(work: str) -> int:
+    """Count the levels of effort that an encoder has for a kind of work."""
+    return len(_RATES[work])
+
+
+def milliseconds(work: str, level: int, pixels: int) -> float:
+    """Predict the CPU time of writing ``pixels``, those of all frames, at an encoder's level."""
+    return _RATES[work][level] * pixels / 1e6
+
+
+def level_of(work: str, effort: int) -> int:
+    """Turn an effort from 0 to 9 into a level of the encoder's own."""
+    return round(effort * (levels(work) - 1) / _EFFORT)
+
+
+def level_within(work: str, budget: float, pixels: int) -> int:
+    """Choose the highest level that is predicted to fit a budget in ms, the lowest if none does."""
+    fitting = (n for n in range(levels(work)) if milliseconds(work, n, pixels) <= budget)
+    return max(fitting, default=0)

@@ -30,11 +30,14 @@ import pytest
 
 from safelight import config
 from tests.support.commands import run
+from tests.support.origin import origin
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ADDRESS = "127.0.0.1:8000"
+# Where the documents have a server of somebody else, with the same photographs.
+ORIGIN = "127.0.0.1:9000"
 # What starts a server is tried by the test of the server; here one runs already.
 SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
 # What changes or needs the machine: run by the tests of the build, in a fresh environment.
@@ -80,12 +83,27 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(sandbox: Path) -> Iterator[str]:
+def elsewhere() -> Iterator[str]:
+    with origin() as server:
+        for photo in (ROOT / "examples" / "photos").glob("*.jpg"):
+            server.put(f"/{photo.name}", photo.read_bytes(), etag=f'"{photo.name}"')
+        yield f"127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def address(sandbox: Path, elsewhere: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "safelight", "serve", "examples/photos", "--port", str(port)]
-    with subprocess.Popen(command, cwd=sandbox, stdout=subprocess.DEVNULL) as server:
+    remote = {
+        "SAFELIGHT_REMOTE_ALLOW": f"http://{elsewhere}/",
+        "SAFELIGHT_REMOTE_NETWORKS": "127.0.0.0/8",
+    }
+    environment = os.environ | remote
+    with subprocess.Popen(
+        command, cwd=sandbox, env=environment, stdout=subprocess.DEVNULL
+    ) as server:
         try:
             until = time.monotonic() + 30
             while not answers(f"http://127.0.0.1:{port}/readyz"):
@@ -110,8 +128,16 @@ def test_every_block_says_what_it_is() -> None:
     assert not unknown
 
 
+def here(command: str, address: str, elsewhere: str) -> str:
+    """Put the servers of these tests in the place of those in the documents."""
+    command = command.replace(ADDRESS, address).replace(ORIGIN, elsewhere)
+    return command.replace(ORIGIN.replace(":", "%3A"), elsewhere.replace(":", "%3A"))
+
+
 @pytest.mark.parametrize("block", of("sh"), ids=str)
-def test_commands_do_what_they_say(block: Block, sandbox: Path, address: str) -> None:
+def test_commands_do_what_they_say(
+    block: Block, sandbox: Path, address: str, elsewhere: str
+) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for line in block.text.splitlines():
         command = line.split("  #")[0].strip()
@@ -120,7 +146,7 @@ def test_commands_do_what_they_say(block: Block, sandbox: Path, address: str) ->
         if SERVING.match(command) or BUILDING.match(command):
             continue
         ran = subprocess.run(
-            ["bash", "-ec", command.replace(ADDRESS, address)],
+            ["bash", "-ec", here(command, address, elsewhere)],
             cwd=sandbox, env=environment, capture_output=True, timeout=50, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{command}\n{ran.stderr.decode()}"

@@ -1,17 +1,27 @@
 """Redirects, and bodies that lie: through a source, as everything that asks does."""
 
 import gzip
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from safelight.errors import Forbidden, NotFound, SafelightError, SourceTooLarge, StoreUnavailable
+from safelight.errors import (
+    Busy,
+    Forbidden,
+    NotFound,
+    SafelightError,
+    SourceTooLarge,
+    StoreUnavailable,
+)
 from safelight.fetch import Remotes, fixed_origin
 from safelight.fetch.answers import Validators
 from safelight.fetch.origin import Origin
 from safelight.limits import Limits
 from tests.fetch.conftest import LIMITS, LOOPBACK
 from tests.support.origin import HangUp, ScriptedOrigin, Step, chunked, head, origin
+from tests.support.serving import wait_for
 
 
 def whole(source: Origin, key: str) -> bytes:
@@ -226,6 +236,24 @@ def test_a_body_that_is_larger_is_refused_without_reading_on(
     server.says("/a.jpg", *steps)
     with pytest.raises(SourceTooLarge, match="100,000"):
         whole(small, "a.jpg")
+
+
+def test_the_bodies_that_are_being_read_are_bounded_together(
+    server: ScriptedOrigin, small: Origin
+) -> None:
+    go_on = threading.Event()
+    for number in range(5):
+        server.says(f"/{number}", *sized(80_000, b"x" * 79_999, go_on, b"x"))
+    server.put("/another", b"x" * 100)
+    with ThreadPoolExecutor(5) as threads:
+        flights = [threads.submit(whole, small, str(number)) for number in range(5)]
+        wait_for(lambda: small._room._left == 5)
+        with pytest.raises(Busy):
+            whole(small, "another")
+        go_on.set()
+        assert {len(flight.result(20)) for flight in flights} == {80_000}
+    assert small._room._left == 400_000
+    assert len(whole(small, "another")) == 100
 
 
 @pytest.mark.parametrize(

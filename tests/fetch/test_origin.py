@@ -1,3 +1,4 @@
+import gzip
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,17 @@ def test_opening_needs_no_looking_up(server: ScriptedOrigin, pictures: Origin) -
     with pictures.open("a.jpg") as opened:
         version = opened.version
     assert pictures.head("a.jpg").version == version
+
+
+def test_how_large_a_compressed_picture_is_only_its_bytes_tell(
+    server: ScriptedOrigin, pictures: Origin
+) -> None:
+    sent = gzip.compress(b"picture" * 100)
+    coded = {"content-length": str(len(sent)), "content-encoding": "gzip", "etag": '"1"'}
+    server.says("/images/a.svg", head(200, coded), sent)
+    assert pictures.head("a.svg").size == 700
+    assert whole(pictures, "a.svg") == b"picture" * 100
+    assert len(server.asked) == 1
 
 
 def test_when_it_was_changed_is_passed_on(server: ScriptedOrigin, pictures: Origin) -> None:
@@ -396,7 +408,7 @@ def test_the_log_says_why_and_no_query(
             with pytest.raises(SafelightError):
                 everywhere.head(f"{server.url}/a/{number}?token=secret")
     assert "it answers 500" in caplog.text
-    assert f"{server.url}/c/3 is not asked" in caplog.text
+    assert f"{server.url}/a/2 redirects to {server.url}/c/3, which" in caplog.text
     assert "secret" not in caplog.text
 
 

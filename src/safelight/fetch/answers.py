@@ -17,6 +17,7 @@ from safelight import remote as addresses
 from safelight.errors import Forbidden, SourceTooLarge
 from safelight.fetch.codings import decoded
 from safelight.fetch.gate import unavailable
+from safelight.fetch.room import Room, Share
 from safelight.fetch.wire import Wire, Wires
 from safelight.remote import Remote
 
@@ -91,15 +92,17 @@ class Answer:
         self._wires = wires
         self._wire = wire
 
-    def read(self, most: int, deadline: float) -> bytes:
+    def read(self, most: int, room: Room, deadline: float) -> bytes:
         """Read the body, of at most ``most`` bytes when decoded, whole or not at all.
 
-        Raises SourceTooLarge, StoreUnavailable.
+        ``room`` is shared with those who read at the same time. Raises SourceTooLarge, Busy,
+        StoreUnavailable.
         """
         try:
             if not self._bounded:
                 raise ConnectionError("the head does not say how its body ends")
-            return b"".join(self._counted(most, deadline))
+            with room.share() as share:
+                return b"".join(self._counted(most, share, deadline))
         except (OSError, ValueError, EOFError, h11.RemoteProtocolError, zlib.error) as error:
             raise unavailable(self.remote, error) from error
         finally:
@@ -109,7 +112,7 @@ class Answer:
         """Do without the body."""
         self._wires.give(self._wire)
 
-    def _counted(self, most: int, deadline: float) -> Iterator[bytes]:
+    def _counted(self, most: int, share: Share, deadline: float) -> Iterator[bytes]:
         """Count what comes, as it comes and as it is decoded: little may be the half of much."""
         received = size = 0
 
@@ -124,6 +127,7 @@ class Answer:
         for piece in decoded(chunks(), self._coding):
             size += len(piece)
             _check(size, most)
+            share.take(len(piece))
             yield piece
 
 
@@ -150,12 +154,10 @@ def ask(
 ) -> Answer:
     """Ask a server for a picture, and those to which it sends on.
 
-    ``permits`` says where may be asked; ``known`` is what was said of the version that is there
-    already: 304 then answers that it still is. Raises Forbidden, StoreUnavailable.
+    ``permits`` says where redirects may lead; ``known`` is what was said of the version that is
+    there already: 304 then answers that it still is. Raises Forbidden, StoreUnavailable.
     """
     for redirects in range(MOST_REDIRECTS + 1):
-        if not permits(remote):
-            raise _refused(remote.place)
         place = _place(remote, redirected=redirects > 0)
         condition = known.condition(place) if known else []
         wire, head = wires.ask(remote, condition, deadline)
@@ -165,7 +167,10 @@ def ask(
         if head.status_code not in _REDIRECTS:
             return Answer(remote, wires, wire, head, redirected=redirects > 0)
         wires.give(wire)
-        remote = _target(remote, _joined(head).get("location", ""))
+        target = _target(remote, _joined(head).get("location", ""))
+        if not permits(target):
+            raise _refused(remote, f"{target.place}, which remote.allow does not name")
+        remote = target
     raise unavailable(remote, f"more than {MOST_REDIRECTS} redirects")
 
 
@@ -180,13 +185,13 @@ def _target(remote: Remote, location: str) -> Remote:
         location = location.encode("latin-1").decode()
         target = addresses.read(urldefrag(urljoin(remote.key, location)).url)
     except ValueError as error:
-        raise _refused(f"{location[:100]!r}, which {error},") from error
+        raise _refused(remote, f"an address that {error}") from error
     if target.scheme == "http" and remote.scheme == "https":
-        raise _refused(target.place)
+        raise _refused(remote, f"{target.place}, which is not secured")
     return target
 
 
-def _refused(place: str) -> Forbidden:
-    """Make the error for what may not be asked; only the log hears where a redirect led."""
-    log.warning("%s is not asked: it is not allowed by remote.allow", place)
+def _refused(remote: Remote, target: str) -> Forbidden:
+    """Make the error for a redirect that is not followed; only the log hears where it led."""
+    log.warning("%s redirects to %s: not asked", remote.place, target)
     return Forbidden("pictures may not be fetched from where this one is")

@@ -16,6 +16,7 @@ from safelight.fetch.allow import Rule
 from safelight.fetch.answers import Answer, Validators, ask
 from safelight.fetch.gate import Gate, unavailable
 from safelight.fetch.kept import Coming, Kept, Picture
+from safelight.fetch.room import Room
 from safelight.fetch.wire import Wires
 from safelight.limits import Limits
 from safelight.remote import Remote
@@ -23,6 +24,8 @@ from safelight.storage import Entry, Opened, Stat, opened_bytes
 from safelight.storage.store import missing
 
 _REMEMBERED = 8_192
+# How many of the largest bodies are held in memory together.
+_AT_ONCE = 4
 # Too many requests, or too early: nothing is said about the picture. All other 4xx say that it is
 # not to be had, and which one is nobody's business.
 _NOT_NOW = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -60,6 +63,7 @@ class Origin:
         self._checked = checked
         self._lock = threading.Lock()
         self._kept = Kept(limits.source_bytes)
+        self._room = Room(_AT_ONCE * limits.source_bytes)
         self._known: OrderedDict[str, tuple[Validators, Stat]] = OrderedDict()
         self._fetching: dict[str, Future[Picture]] = {}
 
@@ -166,7 +170,7 @@ class Origin:
         return picture
 
     def _received(self, answer: Answer, deadline: float) -> Picture:
-        data = answer.read(self._limits.source_bytes, deadline)
+        data = answer.read(self._limits.source_bytes, self._room, deadline)
         version = answer.validators.version or hashlib.blake2b(data, digest_size=16).hexdigest()
         return Picture(version, data)
 

@@ -324,7 +324,7 @@ def test_redirects_share_the_time_there_is(server: ScriptedOrigin) -> None:
     server.put("/3", b"picture")
     with pytest.raises(StoreUnavailable):
         whole(source, "0")
-    assert server.targets[:2] == ["/0", "/1"]
+    assert "/3" not in server.targets
 
 
 # Statuses.

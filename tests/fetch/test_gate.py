@@ -19,6 +19,7 @@ from safelight.limits import Limits
 from safelight.remote import Remote, read
 from tests.fetch.conftest import LIMITS
 from tests.support.origin import ScriptedOrigin, origin
+from tests.support.serving import wait_for
 
 # What a name means in these tests; all else has to be a number.
 NAMES = {
@@ -110,13 +111,12 @@ def test_the_table_of_what_must_be_blocked_is_long() -> None:
     assert len({*NAMES, *NUMBERS}) > 130
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("host", [*NAMES, *NUMBERS])
 def test_what_is_not_public_is_refused_before_a_packet_goes_out(
-    host: str, scheme: str, dialled: list[Any]
+    host: str, dialled: list[Any]
 ) -> None:
     source = unguarded_by_rules(Gate(Guard(), resolver=numbers_only))
-    for key in (f"{scheme}://{host}/cat.jpg", f"{scheme}://{host}:8080/cat.jpg"):
+    for key in (f"https://{host}/cat.jpg", f"http://{host}:8080/cat.jpg"):
         for ask in (source.head, source.open):
             with pytest.raises((NotFound, Forbidden)):
                 ask(key)
@@ -280,7 +280,7 @@ def test_names_that_are_looked_up_are_bounded() -> None:
     for number in range(20):
         with pytest.raises(StoreUnavailable):
             gate.dial(read(f"https://a{number}.example/cat.jpg"), time.monotonic() + 0.02)
-    assert len(looking) == 16
+    wait_for(lambda: len(looking) == 16)
     answered.set()
 
 

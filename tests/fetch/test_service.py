@@ -1,6 +1,8 @@
 """Pictures on another server, from the address to the variant."""
 
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from safelight.dialects import Match
 from safelight.errors import NotFound, SettingError, StoreUnavailable
 from safelight.service import Answer, Service
 from safelight.transform import Transform
+from tests.support.commands import run
 from tests.support.origin import HangUp, ScriptedOrigin, head, origin
 from tests.support.services import Gate, soon
 from tests.support.serving import serving, wait_for
@@ -302,6 +305,12 @@ def test_a_wrong_setting_stops_the_start_with_its_name(
         serve(text)
 
 
+def test_nothing_that_fetches_is_loaded_where_nothing_is_fetched() -> None:
+    loaded = "import sys, safelight.config; print('h11' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
+    assert ran.stdout == b"False\n"
+
+
 def test_settings_from_the_environment() -> None:
     settings = config.load(
         environment={
@@ -318,7 +327,12 @@ def test_settings_from_the_environment() -> None:
 # The real server.
 
 
-def test_over_http(server: ScriptedOrigin, tripwire: ScriptedOrigin, tmp_path: Path) -> None:
+def test_over_http(
+    server: ScriptedOrigin,
+    tripwire: ScriptedOrigin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     photos, home = tmp_path / "photos", tmp_path / "home"
     photos.mkdir()
     home.mkdir()
@@ -336,6 +350,10 @@ def test_over_http(server: ScriptedOrigin, tripwire: ScriptedOrigin, tmp_path: P
         for written in (f"{server.url}/a/cat.jpg".replace("//", "/"), escaped):
             again = safelight.get(f"/w=64/{written}")
             assert (again["cache-status"], again.body) == ("Safelight; hit", reply.body)
+        monkeypatch.chdir(home)
+        purged = run("purge", f"{server.url}/a/cat.jpg".replace("http://", "HTTP:/"))
+        assert purged.stdout == f"1 variant of {server.url}/a/cat.jpg removed\n"
+        assert safelight.get(f"/w=64/{server.url}/a/cat.jpg")["cache-status"] != "Safelight; hit"
         told = safelight.get(f"/info/{server.url}/a/cat.jpg")
         assert (told.json["width"], told.json["key"]) == (300, f"{server.url}/a/cat.jpg")
         answers = [

@@ -8,6 +8,7 @@ import click
 
 from safelight import config
 from safelight.cli.command import CONFIG, plainly
+from safelight.dialects.grammar import read_key, write_key
 
 
 @click.command(short_help="Remove stored variants, and tell the CDN.")
@@ -30,6 +31,8 @@ def purge(
         )
     purger = config.purger(settings, config.variants(settings))
     if key:
+        # The address of a picture on another server has one form, however it is written here.
+        key = read_key(write_key(key))
         purged = purger.key(key)
     elif prefix:
         purged = purger.prefix(prefix)

@@ -180,7 +180,7 @@ class Service:
         ``deadline``: a time of ``time.monotonic()``. Raises Busy, or a failure that is remembered.
         """
         return self._flights.join(
-            located.variant.path,
+            located.variant,
             lambda: self.make(located, deadline=deadline),
             deadline=deadline,
         )

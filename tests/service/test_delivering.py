@@ -8,7 +8,7 @@ import pytest
 
 from safelight.delivery import Delivery
 from safelight.dialects import Match
-from safelight.errors import NotFound
+from safelight.errors import NotFound, SourceDamaged
 from safelight.service import Found, Service
 from safelight.storage import FolderStore
 from safelight.transform import Transform
@@ -134,6 +134,19 @@ def test_by_path_a_changed_source_is_made_anew(start: Start, folder: Path, gate:
     found = find(service).answer
     assert found is not None
     assert found.data == new.data
+
+
+def test_by_path_what_failed_with_another_version_is_tried_at_once(
+    start: Start, folder: Path
+) -> None:
+    service = start(Delivery(), by_path=True)
+    match = Match("cut.jpg", Transform.of(w=64))
+    located = service.locate(match, "", path="w=64/cut.jpg")
+    with pytest.raises(SourceDamaged):
+        service.submit(located, deadline=soon())[0].result(20)
+    change(folder / "cut.jpg", folder / MEADOW)
+    located = service.locate(match, "", path="w=64/cut.jpg")
+    assert service.submit(located, deadline=soon())[0].result(20).stored
 
 
 def test_a_viewer_who_knows_the_picture_costs_no_look_at_it(

@@ -110,6 +110,11 @@ class Cdn:
         if not all(" " <= letter <= "~" for letter in given.token):
             raise SettingError("cdn.token: expected printable ASCII")
 
+    @property
+    def precise(self) -> bool:
+        """Whether it can forget one source without all others."""
+        return self.kind != "cloudfront" or bool(self._public)
+
     def forget(self, stale: Stale) -> None:
         """Have pictures forgotten, by several requests where they are many. Raises Unavailable."""
         for request in self._requests(stale):

@@ -48,7 +48,12 @@ class Purger:
         return self._purge(self._variants.purge_all, [])
 
     def outdated(self, source: str, paths: list[str]) -> None:
-        """Have the CDN forget a source that has changed or is gone; never fails."""
+        """Have the CDN forget a source that has changed or is gone; never fails.
+
+        One that could only forget everything keeps it until it is purged, or too old.
+        """
+        if self._cdn is None or not self._cdn.precise:
+            return
         try:
             self._tell(paths, [source_tag(source)])
         except Unavailable as error:

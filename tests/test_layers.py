@@ -20,8 +20,8 @@ LAYERS = {
     for level, names in enumerate(
         (
             "errors tiff formats params observe",
-            "operations transform picture plan limits icc cicp metadata gainmap signing sigv4 access"
-            " urls remote costs negotiate svg dialects explain openapi placeholders",
+            "operations transform picture plan limits icc cicp metadata gainmap signing sigv4"
+            " access urls remote costs negotiate svg dialects explain openapi placeholders",
             "engine storage fetch integrations",
             "workers variants flights delivery cdn events",
             "service locating answers purging pipelines backfill",

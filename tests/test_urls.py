@@ -172,7 +172,9 @@ def test_an_expiry_is_a_number_or_a_time_with_its_zone() -> None:
         url("a.jpg", "w=5", expires=1_900_000_000)
 
 
-@pytest.mark.parametrize("transform", ["w=wide", "widht=5", "5\u00d75", "Thumb", "w=5,w=6", "q=101"])
+@pytest.mark.parametrize(
+    "transform", ["w=wide", "widht=5", "5\u00d75", "Thumb", "w=5,w=6", "q=101"]
+)
 def test_a_transform_that_is_none_is_refused(transform: str) -> None:
     for function in (url, srcset, picture):
         with pytest.raises(TransformInvalid):

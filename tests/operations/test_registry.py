@@ -31,7 +31,7 @@ MAY_NAME = {
     "dialects/__init__.py": set[str](),
     "dialects/grammar.py": set[str](),
     "dialects/native.py": set[str](),
-    # What is written for nobody's request has no viewer to choose a format for.
+    # Stored variants that others serve by their paths leave no choice of a format to a viewer.
     "config.py": {"format"},
 }
 

@@ -18,6 +18,7 @@ from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, Stored, small_s3
 from tests.support.serving import Reply, Server, serving, wait_for
 
 KEY = "photo-1mp.jpg"
+DENIED = Fault(403, b"<Error><Code>AccessDenied</Code></Error>")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
@@ -153,6 +154,31 @@ def test_a_variant_is_served_while_the_source_is_down(cloud: Cloud, tmp_path: Pa
         found = server.get(f"/w=64/{KEY}")
         assert (found.status, found.body) == (200, made.body)
         assert server.get(f"/w=65/{KEY}").code == "store_unavailable"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_source_made_private_or_removed_is_not_served_any_more(
+    cloud: Cloud, tmp_path: Path, status: int
+) -> None:
+    with serving_buckets(cloud, tmp_path, remember=0) as server:
+        assert server.get(f"/w=64/{KEY}").status == 200
+        cloud.proxy.script(DENIED if status == 403 else Fault(status), path="^/photos/")
+        assert server.get(f"/w=64/{KEY}").code == "not_found"
+        wait_for(lambda: not cloud.s3.bucket("variants"))
+
+
+def test_a_source_that_was_replaced_is_served_anew(
+    cloud: Cloud, data: Path, tmp_path: Path
+) -> None:
+    with serving_buckets(cloud, tmp_path, remember=0) as server:
+        old = server.get(f"/w=64/{KEY}")
+        other = (data / "photos" / "exif-6.jpg").read_bytes()
+        cloud.s3.bucket("photos")[KEY] = Stored(other, {}, time.time())
+        new = server.get(f"/w=64/{KEY}", If_None_Match=str(old["etag"]))
+        assert (new.status, new["cache-status"]) == (200, "Safelight; fwd=uri-miss; stored")
+        assert new.body != old.body
+        wait_for(lambda: len(cloud.s3.bucket("variants")) == 1)
+        assert server.get(f"/w=64/{KEY}").body == new.body
 
 
 FAULTS = {

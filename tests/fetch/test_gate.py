@@ -167,6 +167,18 @@ def test_of_several_addresses_those_that_are_public_are_dialled_in_turn(dialled:
     assert [address[0] for address in dialled] == ["1.1.1.1", "2606:4700:4700::1111"]
 
 
+def test_an_address_of_a_family_that_this_machine_has_not_is_passed_over(
+    dialled: list[Any],
+) -> None:
+    def resolver(host: str, port: int) -> Sequence[Found]:
+        [(_, *rest)] = numbers_only("1.0.0.1", port)
+        return [(-2, *rest), *numbers_only("1.1.1.1", port)]
+
+    with pytest.raises(StoreUnavailable):
+        Gate(Guard(), resolver=resolver).dial(read("http://a.example/b"), time.monotonic() + 20)
+    assert [address[0] for address in dialled] == ["1.1.1.1"]
+
+
 @pytest.fixture
 def to_the_tripwire(tripwire: ScriptedOrigin) -> Iterator[ScriptedOrigin]:
     """Give a server on 127.0.0.1 at the port of the tripwire: only the address differs."""

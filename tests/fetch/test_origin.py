@@ -1,9 +1,11 @@
+import contextlib
 import gzip
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from safelight.fetch.origin import Origin
 from safelight.limits import Limits
 from tests.fetch.conftest import LIMITS, LOOPBACK
 from tests.support.origin import HangUp, ScriptedOrigin, chunked, head, origin
+from tests.support.serving import wait_for
 
 SEVEN = {"content-length": "7", "etag": '"1"'}
 DAY = format_datetime(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), usegmt=True)
@@ -308,6 +311,31 @@ def test_a_failure_is_one_for_all_who_wait_and_none_for_who_comes_later(
     assert whole(pictures, "a.jpg") == b"picture"
 
 
+def test_whatever_goes_wrong_nothing_stays_open(server: ScriptedOrigin, pictures: Origin) -> None:
+    long = {"content-length": "900000", "etag": '"1"'}
+    server.put("/images/good.jpg", b"x" * 100_000, etag='"1"')
+    server.says("/images/cut.jpg", head(200, long), b"x" * 1_000, HangUp())
+    server.says("/images/reset.jpg", head(200, long), b"x" * 1_000, HangUp(reset=True))
+    server.says("/images/error.jpg", head(500, long), b"x" * 1_000)
+    server.says("/images/private.jpg", head(403, long), b"x" * 1_000)
+    server.says("/images/unread.jpg", head(200, long), b"x" * 900_000)
+    server.redirects("/images/away.jpg", "/elsewhere.jpg")
+
+    def all_of_it() -> int:
+        for name in ("good", "cut", "reset", "error", "private", "away", "none"):
+            with contextlib.suppress(SafelightError):
+                pictures.head(f"{name}.jpg")
+            with contextlib.suppress(SafelightError):
+                whole(pictures, f"{name}.jpg")
+        pictures.head("unread.jpg")
+        pictures._forget("unread.jpg")
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = all_of_it()
+    wait_for(lambda: all_of_it() <= before)
+    assert pictures._room._left == 4 * LIMITS.source_bytes
+
+
 # What may be asked for.
 
 
@@ -355,14 +383,6 @@ def test_without_a_rule_nothing_is_allowed(server: ScriptedOrigin) -> None:
         allowed_servers(LOOPBACK, LIMITS).head(f"{server.url}/a.jpg")
 
 
-def test_an_origin_on_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    with origin("::1") as server:
-        server.put("/a.jpg", b"picture")
-        source = fixed_origin(server.url, Remotes(networks=("::1/128",)), LIMITS)
-        assert whole(source, "a.jpg") == b"picture"
-        assert server.asked[0].headers["host"] == f"[::1]:{server.port}"
-
-
 # The origin as a whole.
 
 
@@ -371,8 +391,12 @@ def test_an_origin_that_answers_is_ready_whatever_it_says(
 ) -> None:
     pictures.check()
     assert server.targets == ["/images/safelight-check"]
-    server.says("/images/safelight-check", head(403, {"content-length": "0"}))
+    for answer in (head(403, {"content-length": "0"}), head(503, {"content-length": "0"})):
+        server.says("/images/safelight-check", answer)
+        pictures.check()
+    server.redirects("/images/safelight-check", "https://login.example/")
     pictures.check()
+    assert server.connections == 1
 
 
 def test_an_origin_that_does_not_answer_is_not_ready() -> None:

@@ -96,18 +96,11 @@ class Gate:
     def _connect(self, allowed: Sequence[Found], deadline: float) -> socket.socket:
         """Dial one address after the other; each gets its share of the time that is left."""
         for waiting in range(len(allowed), 0, -1):
-            family, kind, protocol, _, address = allowed[-waiting]
-            connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(left(deadline) / waiting)
-                connection.connect(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return _connected(allowed[-waiting], left(deadline) / waiting)
             except OSError:
-                connection.close()
                 if waiting == 1:
                     raise
-                continue
-            return connection
         raise OSError("it has no address")
 
     def _secured(self, connection: socket.socket, host: str, deadline: float) -> ssl.SSLSocket:
@@ -121,6 +114,19 @@ class Gate:
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return self._tls or ssl.create_default_context()
+
+
+def _connected(found: Found, seconds: float) -> socket.socket:
+    family, kind, protocol, _, address = found
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.settimeout(seconds)
+        connection.connect(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def left(deadline: float) -> float:

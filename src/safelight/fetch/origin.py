@@ -72,11 +72,12 @@ class Origin:
         if self._checked is None:
             return
         try:
-            self._ask(self._checked, None, self._deadline()).drop()
+            wire, _ = self._wires.ask(self._checked, [], self._deadline())
         except Forbidden as error:
             raise StoreUnavailable(
                 "the address of the origin is not public: remote.networks may allow it"
             ) from error
+        self._wires.give(wire)
 
     def head(self, key: str) -> Stat:
         """Ask for a picture, or whether it has changed. Raises NotFound, SourceTooLarge."""

@@ -56,7 +56,7 @@ class Gate:
         try:
             found = self._lookup(remote, deadline)
             allowed = [one for one in found if self._fault(remote, one) is None]
-            if not allowed:
+            if found and not allowed:
                 raise Forbidden("pictures of that server may not be fetched")
             connection = self._connect(allowed, deadline)
             if remote.scheme == "http":

@@ -63,6 +63,7 @@ def test_a_url_says_where_a_store_is(url: str, address: Address, shown: str) -> 
         ("s3://photos:80/", "no bucket"),
         ("s3://pho tos", "no bucket"),
         ("s3://-photos", "no bucket"),
+        ("s3://key:secret@photos", "credentials do not belong into the URL of a store"),
         ("s3://photos/a//b", "no bucket or prefix"),
         ("s3://photos/../b", "no bucket or prefix"),
         ("s3://photos/%2e%2e/b", "no bucket or prefix"),

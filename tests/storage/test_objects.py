@@ -13,9 +13,12 @@ from urllib.parse import quote, urlsplit
 
 import obstore
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from safelight.errors import NotFound, SourceTooLarge, StoreUnavailable
 from safelight.storage import Store, open_store
+from safelight.storage.store import is_plain_key
 from tests.storage.conftest import BUCKET, DATA, REAL, REMOTE, SECONDS, Opener, every_call
 from tests.stores.fake_gcs import private_key, service_account
 from tests.stores.servers import Server
@@ -64,6 +67,16 @@ def test_keys_are_what_other_programs_see(s3: SmallS3, url: str) -> None:
     prefix = quote("vor dem/100%")
     open_store(f"s3://{BUCKET}/{prefix}/?endpoint={s3.endpoint}").put(key, b"picture", {})
     assert s3.bucket(BUCKET)[f"vor dem/100%/{key}"].data == b"picture"
+
+
+@given(st.text(max_size=60).filter(is_plain_key))
+def test_any_plain_key_names_an_object(key: str) -> None:
+    store = open_store("memory:")
+    store.put(key, b"1", {})
+    assert store.get(key).data == b"1"
+    assert [entry.key for entry in store.list()] == [key]
+    store.delete(key)
+    assert list(store.list()) == []
 
 
 def test_a_listing_goes_on_over_its_pages(remote: Store) -> None:
@@ -216,6 +229,30 @@ def test_an_object_that_somebody_else_put_is_read_as_it_is(s3: SmallS3, url: str
     assert store.attributes("cat.jpg")["b"] == "\N{REPLACEMENT CHARACTER}%zz"
 
 
+def test_a_folder_of_a_console_is_no_harm_and_odd_keys_fail_a_listing(
+    s3: SmallS3, url: str
+) -> None:
+    store = open_store(url)
+    for key in ("a/cat.jpg", "a/b/dog.jpg"):
+        store.put(key, b"1", {})
+    below = urlsplit(url).path[1:]
+    objects = s3.bucket(BUCKET)
+    objects[f"{below}/a/"] = Stored(b"", {}, time.time())
+    assert {entry.key for entry in store.list("a")} >= {"a/cat.jpg", "a/b/dog.jpg"}
+    objects[f"{below}/a//cat.jpg"] = Stored(b"", {}, time.time())
+    with pytest.raises(StoreUnavailable):
+        list(store.list("a"))
+    assert [entry.key for entry in store.list("a/b")] == ["a/b/dog.jpg"]
+
+
+def test_metadata_beyond_ascii_cannot_be_read(proxied: Store, proxy: Proxy) -> None:
+    proxied.put("cat.jpg", b"1", {})
+    proxy.script(Fault(headers={"x-amz-meta-by": "n\xe4h"}))
+    for read in (proxied.head, proxied.open, proxied.get):
+        with refused("an object has metadata that is not ASCII"):
+            read("cat.jpg")
+
+
 def test_types_and_ages_are_what_browsers_read(s3: SmallS3, url: str) -> None:
     sent = {"Content-Type": "image/webp", "Cache-Control": "max-age=3"}
     open_store(url).put("cat.webp", b"1", sent)
@@ -291,6 +328,20 @@ def test_a_check_says_that_there_are_no_credentials(
         open_store(url, seconds=SECONDS).check()
 
 
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_machine_without_a_role_is_not_a_store_without_objects(
+    url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", proxy.endpoint)
+    proxy.script(Fault(200, b"a token"), method="PUT", path="latest/api/token")
+    proxy.script(Fault(status), path="latest/meta-data")
+    for call in every_call(open_store(url, seconds=SECONDS)):
+        with refused("there are no credentials for it"):
+            call()
+
+
 def test_a_check_says_that_nobody_is_there(url: str) -> None:
     for endpoint in ("http://127.0.0.1:9", "http://nowhere.invalid"):
         with refused("it cannot be reached: is its endpoint right"):
@@ -317,6 +368,14 @@ def test_a_check_says_what_a_store_answers(
 ) -> None:
     proxy.script(fault)
     with refused(rf"^s3://{BUCKET}/\w+: .*{said}"):
+        proxied.check()
+
+
+def test_a_missing_object_without_a_reason_is_looked_into(proxied: Store, proxy: Proxy) -> None:
+    proxy.script(Fault(404, b"Not Found"), path="safelight-check")
+    proxied.check()
+    proxy.script(Fault(404, b"<Error><Code>NoSuchBucket</Code></Error>"), path="list-type")
+    with refused("there is no such bucket or container"):
         proxied.check()
 
 

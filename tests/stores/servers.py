@@ -27,7 +27,7 @@ class Server:
     options: str
     environment: Mapping[str, str]
     # Makes a bucket, which need not be new.
-    make: Callable[[str], None] = field(repr=False)
+    make: Callable[[str], object] = field(repr=False)
 
     def url(self, bucket: str, prefix: str = "", *, port: int | None = None) -> str:
         """Name a bucket in the store; ``port`` is that of a proxy in front of it."""

@@ -13,10 +13,10 @@ from safelight.storage.credentials import VARIABLES
 
 _STATUS = re.compile(r"status code: ([0-9]{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,80})\s*</Code>")
-# obstore has no word for where a request went; where it asked for credentials is told by the path.
+# obstore has no word for where a request went; that it asked for credentials is told by the path.
 _ASKING_FOR_CREDENTIALS = re.compile(
-    r"/latest/(?:api/token|meta-data)|/computeMetadata/|/metadata/identity/|token request"
-    r"|AssumeRoleWithWebIdentity|/oauth2/|credentials endpoint"
+    r"://[^/\s]+/(?:latest/(?:api/token|meta-data)|computeMetadata/|metadata/identity/|oauth2/)"
+    r"|performing token request|AssumeRoleWithWebIdentity"
 )
 
 # Codes of 404 that speak of the object, and not of the bucket or of whoever asks.
@@ -83,6 +83,8 @@ class Fault:
             return "it does not answer in time"
         if "kind: Connect" in self.said:
             return "it cannot be reached: is its endpoint right, and the network up?"
+        if "InvalidMetadata" in self.said:
+            return "an object has metadata that is not ASCII"
         return "its answer is cut off or malformed"
 
 
@@ -94,6 +96,9 @@ def fault_of(error: Exception, path: str) -> Fault:
     text = str(error)
     said = text.partition(f"{path} ")[2] if f"{path} " in text else text
     answer = said.partition("\n\nDebug source")[0]
+    if _ASKING_FOR_CREDENTIALS.search(answer):
+        # Whatever was answered there says nothing about the object.
+        return Fault(None, "", answer)
     status = _STATUS.search(answer)
     if status is None:
         return Fault(404 if isinstance(error, FileNotFoundError) else None, "", said)

@@ -140,7 +140,6 @@ class Remembered:
 
     def _note_found(self, key: str, found: Stat) -> None:
         with self._lock:
-            self._missing.drop(key)
             self._found.keep(key, found, self._clock() + self.seconds)
 
     def _note_missing(self, key: str, error: NotFound) -> None:

@@ -36,10 +36,11 @@ def fake_gcs(folder: Path, *, port: int | None = None) -> Iterator[Server]:
         upstream = inner
 
     with ThreadingHTTPServer(("127.0.0.1", port or 0), Handler) as front:
-        endpoint = f"http://127.0.0.1:{front.server_port}"
+        Handler.host = f"127.0.0.1:{front.server_port}"
+        endpoint = f"http://{Handler.host}"
         command = [
             tool("fake-gcs-server"), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1",
-            "-port", str(inner), "-public-host", f"127.0.0.1:{front.server_port}",
+            "-port", str(inner), "-public-host", Handler.host,
             "-external-url", endpoint, "-log-level", "error",
         ]  # fmt: skip
         front.daemon_threads = True
@@ -95,12 +96,13 @@ def private_key() -> str:
 
 class _Translator(BaseHTTPRequestHandler):
     upstream: int
+    host: str
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def _relay(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {n: v for n, v in self.headers.items() if n.lower() != "connection"}
+        headers = {n: v for n, v in self.headers.items() if n.lower() not in ("connection", "host")}
         self._send(*self._ask(self.command, self.path, headers, body))
 
     do_GET = do_HEAD = do_POST = do_DELETE = _relay  # noqa: N815 - http.server's names
@@ -131,7 +133,7 @@ class _Translator(BaseHTTPRequestHandler):
         status, headers, answer = self._ask(
             "POST",
             target,
-            {"Host": self.headers["Host"], "Content-Type": _MULTIPART},
+            {"Content-Type": _MULTIPART},
             parts + body + f"\r\n--{_BOUNDARY}--\r\n".encode(),
         )
         if status != http.HTTPStatus.OK:
@@ -145,6 +147,8 @@ class _Translator(BaseHTTPRequestHandler):
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=30)
+        # Under another name, such as that of a proxy, it would not be a request for storage.
+        headers["Host"] = self.host
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""docs/stores.md: the servers in it that a machine can run are tried, and it quotes what is said."""
+"""docs/stores.md: the servers in it that a machine can run are tried, what it quotes is said."""
 
 import re
 from collections.abc import Callable, Iterator

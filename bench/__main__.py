@@ -1,4 +1,4 @@
-"""Measure, and print what was reached: ``python -m bench [engine|operations|serve|memory|all]``."""
+"""Measure, and print what was reached: ``python -m bench [engine|bytes|…|all]``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import bytes as outputs
 from bench import engine, memory, operations, report, serve
 
 _SECTIONS: dict[str, tuple[str, Callable[..., list[report.Row]]]] = {
     "engine": ("Engine", engine.measure),
+    "bytes": ("Outputs", outputs.measure),
     "operations": ("Operations", operations.measure),
     "serve": ("Server", serve.measure),
     "memory": ("Memory", memory.measure),

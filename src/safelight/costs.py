@@ -1,8 +1,8 @@
 """What writing a picture costs, reckoned before it is written, and how much it may cost.
 
 The figures are CPU time on one core of the machine that docs/performance.md names, measured by
-``python -m bench.costs``. They depend on what is written, never on how busy a machine is, so that
-one address always gives the same bytes.
+``python -m bench.costs``. What follows from them depends on what is written, and never on how busy
+a machine is, so that one address always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 # Milliseconds a megapixel for each of an encoder's own levels of effort, the least first.
 _RATES: Mapping[str, tuple[float, ...]] = {
     # Optimised tables; trellis quantisation; scans and overshoot, too: all that mozjpeg knows.
-    "jpeg": (20, 70, 100),
-    "webp": (30, 40, 50, 105, 106, 125, 265),
-    "webp lossless": (90, 360, 540, 660, 1_400, 2_600, 2_700),
-    "webp animated": (55, 60, 70, 120, 121, 1_400, 2_750),
-    # libaom's fifth level takes thrice as long as the fourth for a few percent, and so on.
-    "avif": (85, 340, 520, 880, 2_700),
+    "jpeg": (17, 60, 90),
+    "webp": (28, 35, 45, 95, 96, 110, 220),
+    "webp lossless": (90, 360, 520, 640, 650, 1_050, 1_060),
+    "webp animated": (45, 50, 60, 110, 112, 120, 2_000),
+    # libaom's fifth level takes four times as long as the fourth for a few percent, and so on.
+    "avif": (80, 290, 460, 720, 3_100),
     # zlib's 1 to 9.
-    "png": (50, 64, 68, 76, 80, 100, 150, 185, 360),
+    "png": (50, 65, 66, 80, 82, 100, 155, 190, 390),
     # Finding the colours of a palette: 1, 4, 7 and 10 of ten.
-    "palette": (270, 400, 1_650, 2_300),
-    "gif": (450, 600, 1_650, 2_300),
-    "tiff": (60,),
+    "palette": (290, 425, 1_850, 3_400),
+    "gif": (400, 550, 1_800, 3_000),
+    "tiff": (70,),
 }
 # The highest effort in an address.
 _EFFORT = 9
@@ -47,7 +47,7 @@ class Profile:
 REQUEST = Profile(
     "request",
     {
-        "jpeg": 22, "webp": 120, "webp lossless": 120, "webp animated": 250, "avif": 45,
+        "jpeg": 18, "webp": 60, "webp lossless": 120, "webp animated": 250, "avif": 45,
         "png": 40, "palette": 120, "gif": 250, "tiff": 100,
     },
     patience=1_000,

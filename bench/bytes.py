@@ -112,7 +112,8 @@ def _contest_rows(
         figure = (
             f"{size / 1e3:.1f} / {other.size / 1e3:.1f} KB at {other.looks:.1f}, quality {quality}"
         )
-        yield Row(f"{name}: {what}", figure, found.sizes[-1])
+        if contest.bound is not None:
+            yield Row(f"{name}: {what}", figure, found.sizes[-1])
     mean = _geometric(found.sizes)
     all_of_them = f"all, geometric mean: {what}"
     if contest.bound is None:

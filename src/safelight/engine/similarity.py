@@ -5,6 +5,10 @@ similarity as in equation 13 of Wang, Bovik, Sheikh and Simoncelli, "Image quali
 error visibility to structural similarity", IEEE Transactions on Image Processing 13(4), 2004, on
 CIE L*, a* and b* at four scales; over windows that do not overlap, which costs a tenth; and of
 each map the 4-norm, because the worst places are what is seen.
+
+The weights are fitted to scores of SSIMULACRA 2 between 60 and 90: of twelve photographs at three
+sizes from 256 to 800 px, as JPEG, WebP and AVIF in seven qualities each. Of photographs that had no
+part in the fit, those between 70 and 84 are met with a standard deviation of 0.9, and 3.6 at most.
 """
 
 from __future__ import annotations
@@ -14,19 +18,14 @@ from typing import cast
 
 import pyvips
 
-_WINDOW = 4
-# So that windows lie across the borders of a codec's blocks, by scale.
-_OFFSETS = (2, 1, 1, 1)
+# Windows in px, and where the first begins: they shall lie across the borders of codecs' blocks.
+_WINDOW, _OFFSET = 4, 2
 _C2 = 0.0009
 _NORM = 4
 # What a unit of dissimilarity in L*, a* and b* costs, by scale, the finest first.
-_WEIGHTS = (
-    (14.72, 1.83, 0.30),
-    (2.06, 0.59, 0.0),
-    (129.53, 2.07, 1.29),
-    (340.71, 0.0, 4.44),
-)
-_EXPONENT = 0.63
+_WEIGHTS = ((15.2, 1.5, 0.4), (0.0, 1.0, 0.0), (141.0, 2.8, 0.0), (288.0, 0.0, 6.1))
+# SSIMULACRA 2's own.
+_EXPONENT = 0.6276
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +41,19 @@ class Original:
     """A picture that its copies are compared with."""
 
     def __init__(self, image: pyvips.Image) -> None:
-        """Prepare an sRGB or grey picture of 8 bits without alpha, at least 64 px a side."""
+        """Prepare a picture without alpha, of at least 64 px a side."""
         self._scales = []
-        for pixels, offset in zip(_pyramid(image), _OFFSETS, strict=True):
-            mean = _means(pixels, offset)
-            variance = _means(pixels * pixels, offset) - mean * mean
+        for pixels in _pyramid(image):
+            mean = _means(pixels)
+            variance = _means(pixels * pixels) - mean * mean
             self._scales.append(_Scale(pixels, mean, variance.copy_memory()))
 
     def likeness(self, copy: pyvips.Image) -> float:
         """Compare a copy of the same size; 100 is equal, below 50 is poor, as SSIMULACRA 2 says."""
         distance = sum(
             weight * dissimilarity
-            for scale, pixels, offset, weights in zip(
-                self._scales, _pyramid(copy), _OFFSETS, _WEIGHTS, strict=True
-            )
-            for weight, dissimilarity in zip(
-                weights, _dissimilarity(scale, pixels, offset), strict=True
-            )
+            for scale, pixels, weights in zip(self._scales, _pyramid(copy), _WEIGHTS, strict=True)
+            for weight, dissimilarity in zip(weights, _dissimilarity(scale, pixels), strict=True)
         )
         return float(100 - 10 * distance**_EXPONENT)
 
@@ -70,18 +65,18 @@ def _pyramid(image: pyvips.Image) -> list[pyvips.Image]:
     return levels
 
 
-def _means(image: pyvips.Image, offset: int) -> pyvips.Image:
+def _means(image: pyvips.Image) -> pyvips.Image:
     """Average over windows. In memory: a pipeline would reckon them again at each use."""
-    width, height = ((side - offset) // _WINDOW * _WINDOW for side in (image.width, image.height))
-    windows = image.crop(offset, offset, width, height).shrink(_WINDOW, _WINDOW)
+    width, height = ((side - _OFFSET) // _WINDOW * _WINDOW for side in (image.width, image.height))
+    windows = image.crop(_OFFSET, _OFFSET, width, height).shrink(_WINDOW, _WINDOW)
     return cast("pyvips.Image", windows.copy_memory())
 
 
-def _dissimilarity(scale: _Scale, pixels: pyvips.Image, offset: int) -> list[float]:
+def _dissimilarity(scale: _Scale, pixels: pyvips.Image) -> list[float]:
     """Take the norm of 1 - SSIM over all windows, band by band."""
-    mean = _means(pixels, offset)
-    variance = _means(pixels * pixels, offset) - mean * mean
-    covariance = _means(scale.pixels * pixels, offset) - scale.mean * mean
+    mean = _means(pixels)
+    variance = _means(pixels * pixels) - mean * mean
+    covariance = _means(scale.pixels * pixels) - scale.mean * mean
     difference = scale.mean - mean
     # Each operator is an image to set up, which is what counts in small ones: so few of them.
     alike = (difference * difference).linear(-1, 1) * covariance.linear(2, _C2)

@@ -19,9 +19,6 @@ from safelight.operations.encoding import Encoding
 from safelight.operations.frame import WHITE, Frame
 from safelight.picture import Header
 
-# What makes a strip an animation, and would cut up a single picture.
-_STRIP_FIELDS = ("page-height", "n-pages", "delay", "loop")
-
 
 def encode(
     frame: Frame, header: Header, profile: Profile = REQUEST, *, ceiling: int | None = None
@@ -36,19 +33,16 @@ def encode(
     # The resolution is the source's, and metadata like any other.
     image = image.copy(xres=1.0, yres=1.0)
     frames = max(1, image.height // frame.height)
-    if frames == 1:
-        for field in _STRIP_FIELDS:
-            image.remove(field)
     bits = frame.reading.depth if image.format == "ushort" else 8
     encoding = replace(frame.encoding, palette=header.palette, bits=bits)
     source = formats.BY_NAME[header.format]
     answers: list[tuple[bytes, Format]] = []
     faults: list[OutputTooLarge] = []
     for format, lossless in choices(image, encoding, source, profile, frames=frames):
-        shown = (
-            image if format.alpha or not image.hasalpha() else _flattened(image, WHITE, frame.peak)
-        )
-        saver = _saver(shown, format, replace(encoding, lossless=lossless), profile, frames=frames)
+        wanted = replace(encoding, lossless=lossless)
+        hidden = image.hasalpha() and not format.alpha
+        shown = _flattened(image, WHITE, frame.peak) if hidden else image
+        saver = _saver(shown, format, wanted, profile, frames=frames)
         try:
             answers.append((_bytes(saver, ceiling), format))
         except OutputTooLarge as fault:

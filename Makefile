@@ -25,7 +25,9 @@ test: $(VENV)/.ready-dev ## run the tests that need only Python
 
 .PHONY: test-full
 test-full: full-tools $(VENV)/.ready-full ## run the tests that need a browser, Node or Go
-	@$(BIN)/python -m pytest -m full $(ARGS)
+	@$(BIN)/python -m pytest -m full $(ARGS) tests/full
+	@# Apart: while a browser is driven its event loop runs, and others cannot begin one.
+	@$(BIN)/python -m pytest -m full $(ARGS) --ignore=tests/full
 
 .PHONY: full-tools
 full-tools:

@@ -59,3 +59,10 @@ node_tool() { # name, version, package
 go_tool versitygw 1.7.0 github.com/versity/versitygw/cmd/versitygw
 go_tool fake-gcs-server 1.55.1 github.com/fsouza/fake-gcs-server
 node_tool azurite-blob 3.35.0 azurite
+
+# Its libvips judges the geometry of ours: tests/full/test_sharp.py.
+sharp="$(dirname "$0")/sharp"
+if [ ! -d "$sharp/node_modules/sharp" ]; then
+    echo "installing sharp"
+    npm install --prefix "$sharp" --no-package-lock --no-audit --no-fund --silent
+fi

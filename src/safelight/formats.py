@@ -114,7 +114,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "tiff", "image/tiff", ("tif", "tiff"), "tiffload", "tiffsave",
-        alpha=True, animation=False, web=False, quality=80,
+        alpha=True, animation=False, web=False, quality=None,
         matches=_starts(*_TIFF_MARKS),
     ),
     Format(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, cast
 
 import pyvips
@@ -38,12 +37,7 @@ class Sharp:
     def __enter__(self) -> Sharp:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         cast("IO[str]", self._process.stdin).close()
         self._process.wait()
 

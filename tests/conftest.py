@@ -13,6 +13,15 @@ settings.load_profile("patient")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of raw bytes by its number: those that run side by side must agree on names.
+
+    Compressed bytes may carry the moment when they were made, and none can be read anyway.
+    """
+    binary = isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable())
+    return argname if binary else None
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
     """Give the folder of example photographs (read only)."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from safelight.operations import Stage
 from safelight.operations.reading import Reading
-from safelight.plan import plan, reading
+from safelight.plan import parent, plan, reading
 from safelight.transform import Transform, parse
 from tests.support.strategies import transforms
 
@@ -135,3 +135,25 @@ def test_how_the_source_is_opened_is_gathered_from_the_transform() -> None:
     assert reading(parse("w=300,page=3,orient=none,frames=1")) == Reading(
         page=3, frames=1, orient=False
     )
+
+
+def test_a_size_is_made_from_the_smallest_that_is_twice_as_large() -> None:
+    made = [(1_920, 1_080), (600, 338), (300, 169), (150, 84)]
+    assert parent((150, 84), made) == (300, 169)
+    assert parent((300, 169), made) == (600, 338)
+    assert parent((301, 169), made) == (1_920, 1_080)
+    assert parent((300, 170), made) == (1_920, 1_080)
+    assert parent((1_920, 1_080), made) is None
+    assert parent((1, 1), []) is None
+
+
+@given(st.lists(st.tuples(SIDE, SIDE)), st.tuples(SIDE, SIDE))
+def test_no_size_is_made_from_one_that_is_too_small(
+    made: list[tuple[int, int]], size: tuple[int, int]
+) -> None:
+    chosen = parent(size, made)
+    enough = [one for one in made if one[0] >= 2 * size[0] and one[1] >= 2 * size[1]]
+    assert (chosen is None) == (not enough)
+    if chosen:
+        assert chosen in enough
+        assert chosen[0] * chosen[1] == min(one[0] * one[1] for one in enough)

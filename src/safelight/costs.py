@@ -7,8 +7,10 @@ a machine is, so that one address always gives the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 # Milliseconds a megapixel for each of an encoder's own levels of effort, the least first.
 _RATES: Mapping[str, tuple[float, ...]] = {
@@ -30,18 +32,22 @@ _RATES: Mapping[str, tuple[float, ...]] = {
 _EFFORT = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """How much an answer may cost, by who waits for it.
 
     ``budgets``: CPU milliseconds for a picture, by kind of work (``work``): the effort is the most
     that fits, or the least there is. ``patience``: the most, where more than that is worth a try:
-    a format that takes longer at the least effort is not chosen by itself.
+    a format that takes longer at the least effort is not chosen by itself. ``residual``: how many
+    times as large as needed a source is decoded at least, if it has so many pixels; what each
+    loader needs is known to it. ``one_pass``: a JPEG of more px is written in one pass, unless more
+    effort is asked for: optimised tables and scans would hold two bytes of each value.
     """
 
     name: str
     budgets: Mapping[str, float]
     patience: float
+    residual: float = 1.0
+    one_pass: float = math.inf
 
 
 REQUEST = Profile(
@@ -55,11 +61,14 @@ REQUEST = Profile(
 UPLOAD = Profile(
     "upload",
     {
-        "jpeg": 1_000, "webp": 1_500, "webp lossless": 1_500, "webp animated": 2_500, "avif": 500,
+        "jpeg": 100, "webp": 1_500, "webp lossless": 1_500, "webp animated": 2_500, "avif": 500,
         "png": 500, "palette": 2_000, "gif": 5_000, "tiff": 500,
     },
     patience=10_000,
+    residual=2.0,
+    one_pass=4_000_000,
 )  # fmt: skip
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (REQUEST, UPLOAD)}
 
 
 def work(format: str, *, lossless: bool = False, frames: int = 1) -> str:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+
+import msgspec
+from msgspec.structs import astuple
 
 from safelight.errors import SourceDamaged
 from safelight.metadata.xmp import values
@@ -32,8 +34,7 @@ _PRECISION = 1_000_000
 _LONGEST = 65_533
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True):
     """What the values of one band mean: 0 is the gain ``low``, white ``high``, both log2.
 
     Encoded with ``gamma``. ``dark`` and ``bright`` are added to the linear values of the standard
@@ -53,8 +54,7 @@ class Channel:
         return bounded and positive and self.low <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class GainMap:
+class GainMap(msgspec.Struct, frozen=True):
     """A gain map: a whole JPEG and how it is meant.
 
     ``channels``: one, or one for each band. From ``least`` to ``most`` (log2 of how much brighter a

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from safelight.errors import OutputTooLarge, SourceTooLarge
-from safelight.picture import Header
+from safelight.errors import OutputTooLarge, SourceTooLarge, TransformInvalid
+from safelight.picture import MAX_WISHES, Header, Wish
 from safelight.plan import Plan
 from safelight.transform import Transform
 
@@ -106,6 +107,14 @@ class Limits:
             raise OutputTooLarge(
                 f"{asked} px is asked for: at most {self.output_edge} px a side is allowed"
             )
+
+
+def check_wishes(wishes: Sequence[Wish]) -> None:
+    """Refuse to make more than ``MAX_WISHES`` outputs at once. Raises TransformInvalid."""
+    if len(wishes) > MAX_WISHES:
+        raise TransformInvalid(
+            f"{len(wishes)} outputs of one image are asked for: at most {MAX_WISHES} can be made"
+        )
 
 
 def decode_memory(header: Header) -> int:

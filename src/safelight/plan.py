@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import msgspec
 
 from safelight.operations import Operation, Stage
 from safelight.operations.reading import Reading
 from safelight.transform import Transform
 
+# A size in px, across and down.
+Size: TypeAlias = tuple[int, int]
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+# A picture is made from one that is at least so many times as large each way: then nobody sees that
+# it was not made from the source.
+STEP = 2
+
+
+class Plan(msgspec.Struct, frozen=True):
     """What a transform will do to a picture of a known size, in px.
 
     ``size`` is the result's. ``region`` is what is left of the source when it comes to be resized,
@@ -76,3 +85,12 @@ def reading(transform: Transform) -> Reading:
         if operation.stage == Stage.SOURCE:
             opened = operation.apply(opened, **arguments)
     return opened
+
+
+def parent(size: Size, made: Iterable[Size]) -> Size | None:
+    """Choose the smallest of the sizes already made that another may be made from.
+
+    None where that is only the source.
+    """
+    enough = (one for one in made if one[0] >= STEP * size[0] and one[1] >= STEP * size[1])
+    return min(enough, key=lambda one: one[0] * one[1], default=None)

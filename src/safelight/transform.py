@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from safelight.errors import TransformInvalid
 from safelight.operations import OPERATIONS, PARAMETERS, Operation, in_order
 from safelight.params import Key
@@ -94,8 +96,7 @@ def _canonical(arguments: tuple[tuple[str, Any], ...]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(msgspec.Struct, frozen=True):
     """A transform and how it was said: which presets were named, and which parameters."""
 
     transform: Transform

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
+from msgspec.structs import replace
 from PIL import Image, ImageOps
 
 from safelight import engine

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
+from msgspec.structs import replace
 from PIL import Image
 
 from safelight.errors import SourceTooLarge

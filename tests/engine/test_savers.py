@@ -235,17 +235,34 @@ def test_a_small_picture_gets_more_effort_than_a_large_one(
         level = level_within(format, profile.budgets[format], made.width * made.height)
         highest = {"jpeg": 2, "webp": 6, "avif": 4, "png": 8}[format]
         effort = next(e for e in range(10) if round(e * highest / 9) == level)
-        asked = run(forest, f"w={width},format={format},effort={effort}").data
-        assert made.data == asked, (width, level)
+        wish = parse(f"w={width},format={format},effort={effort}")
+        asked = engine.run(forest, wish, Limits(), profile=profile)
+        assert made.data == asked.data, (width, level)
 
 
-def test_an_effort_that_is_asked_for_counts_whoever_waits(forest: bytes) -> None:
+def test_an_effort_that_is_asked_for_counts_whoever_waits() -> None:
+    # A format whose loader shrinks is decoded larger where nobody waits.
+    drawn = encoded(lopsided(), "PNG")
     made = [
-        engine.run(forest, parse("w=90,format=webp,effort=2"), Limits(), profile=profile).data
+        engine.run(drawn, parse("w=90,format=webp,effort=2"), Limits(), profile=profile).data
         for profile in (REQUEST, UPLOAD)
     ]
     assert made[0] == made[1]
-    assert made[0] != run(forest, "w=90,format=webp").data
+    assert made[0] != run(drawn, "w=90,format=webp").data
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"), [("", False), ("progressive", True), ("effort=0", True)]
+)
+def test_a_large_jpeg_that_nobody_waits_for_is_written_in_one_pass(
+    asked: str, passes: bool
+) -> None:
+    large = encoded(lopsided(2_400, 1_800), "PNG")
+    for size, profile, expected in (
+        ("", UPLOAD, passes), ("w=2000,", UPLOAD, True), ("", REQUEST, True)
+    ):  # fmt: skip
+        made = engine.run(large, parse(f"{size}format=jpeg,{asked}"), Limits(), profile=profile)
+        assert bool(opened(made.data).info.get("progressive")) is expected
 
 
 # PNG

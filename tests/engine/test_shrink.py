@@ -28,7 +28,7 @@ def test_the_jpeg_loader_leaves_enough_for_a_good_resampling() -> None:
         (1.0, 1), (0.5, 1), (0.385, 1), (0.384, 2), (0.2, 2), (0.193, 2), (0.192, 4), (0.1, 4),
         (0.0962, 4), (0.0961, 8), (0.01, 8),
     ):  # fmt: skip
-        assert source._jpeg_shrink(scale) == expected, scale
+        assert source._jpeg_shrink(scale, source.JPEG_RESIDUAL) == expected, scale
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 7, 8, 13])
@@ -40,13 +40,15 @@ def test_a_loader_leaves_something_of_a_thin_picture(format: str, side: int) -> 
     assert made.convert("RGB").getpixel((0, 10)) == pytest.approx((200, 10, 10), abs=3)
 
 
-@given(st.floats(min_value=1e-4, max_value=8))
-def test_the_jpeg_shrink_is_the_largest_that_leaves_the_residual(scale: float) -> None:
-    chosen = source._jpeg_shrink(scale)
+@given(st.floats(min_value=1e-4, max_value=8), st.sampled_from([1.3, 2.0]))
+def test_the_jpeg_shrink_is_the_largest_that_leaves_the_residual(
+    scale: float, residual: float
+) -> None:
+    chosen = source._jpeg_shrink(scale, residual)
     leaves = {s: 1 / (scale * s) for s in (1, 2, 4, 8)}
-    assert chosen == 1 or leaves[chosen] >= 1.3 - 1e-9
+    assert chosen == 1 or leaves[chosen] >= residual - 1e-9
     if chosen < 8:
-        assert leaves[chosen * 2] < 1.3 + 1e-9
+        assert leaves[chosen * 2] < residual + 1e-9
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from safelight.operations.encoding import Encoding
 from safelight.operations.frame import FLUSH, Margins, resample

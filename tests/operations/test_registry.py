@@ -32,7 +32,7 @@ MAY_NAME = {
     "dialects/grammar.py": set[str](),
     "dialects/native.py": set[str](),
     # Stored variants that others serve by their paths leave no choice of a format to a viewer.
-    "config.py": {"format"},
+    "config/reading.py": {"format"},
 }
 
 

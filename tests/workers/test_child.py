@@ -14,7 +14,7 @@ import pytest
 
 from safelight.limits import Limits
 from safelight.storage import Opened, opened_bytes
-from safelight.workers.protocol import Job, Reply, receive_reply, send_job
+from safelight.workers.protocol import Job, Order, Reply, receive_reply, send_job
 from tests.support.serving import wait_for
 
 LIMITS = Limits(source_bytes=10**6)
@@ -35,10 +35,10 @@ class Child:
                 stderr=subprocess.PIPE,
             )  # fmt: skip
 
-    def reply(self) -> tuple[Reply, bytes]:
+    def reply(self) -> tuple[Reply, list[bytes]]:
         return receive_reply(self.channel, time.monotonic() + 20)
 
-    def ask(self, job: Job, source: Opened) -> tuple[Reply, bytes]:
+    def ask(self, job: Job, source: Opened) -> tuple[Reply, list[bytes]]:
         send_job(self.channel, job, [source.descriptor])
         return self.reply()
 
@@ -62,15 +62,15 @@ def child() -> Iterator[Child]:
 
 def test_a_worker_renders_and_probes_until_the_pool_hangs_up(child: Child, photo: Opened) -> None:
     for width in (80, 90):
-        reply, data = child.ask(Job("render", photo.size, f"w={width},format=png"), photo)
+        reply, (data,) = child.ask(Job("render", photo.size, f"w={width},format=png"), photo)
         assert reply.picture is not None
         assert (reply.picture.width, reply.picture.mime) == (width, "image/png")
         assert data.startswith(b"\x89PNG")
         assert len(data) == reply.picture.size
         assert reply.memory > 10**7
-    reply, data = child.ask(Job("probe", photo.size), photo)
+    reply, pictures = child.ask(Job("probe", photo.size), photo)
     assert reply.header is not None
-    assert (reply.header.format, data) == ("jpeg", b"")
+    assert (reply.header.format, pictures) == ("jpeg", [])
     assert child.end() == (0, "")
 
 
@@ -95,7 +95,7 @@ def test_a_fault_is_told_by_its_code_and_the_worker_goes_on(
     for verb in ("render", "probe"):
         with opened_bytes(content, version="1") as source:
             reply, data = child.ask(Job(verb, size, "w=80"), source)
-        assert (reply.error, data) == (code, b"")
+        assert (reply.error, data) == (code, [])
         assert reply.message
     reply, _ = child.ask(Job("render", photo.size, "w=80"), photo)
     assert reply.picture is not None
@@ -152,3 +152,31 @@ def test_what_nobody_expected_is_told_for_the_log_and_the_worker_goes_on(
     assert reply.picture is not None
     assert reply.trace == ""
     assert child.end() == (0, "")
+
+
+def test_several_pictures_come_at_once_and_what_is_wrong_with_one_in_its_place(
+    child: Child, photo: Opened
+) -> None:
+    orders = [Order(text, "upload") for text in ("w=80,format=png", "w=9000,enlarge", "w=40")]
+    job = Job("develop", photo.size, wishes=tuple(orders), analyse=True, facts="all")
+    reply, pictures = child.ask(job, photo)
+    assert [output.error for output in reply.outputs] == ["", "output_too_large", ""]
+    assert [output.picture and output.picture.width for output in reply.outputs] == [80, None, 40]
+    assert pictures[0].startswith(b"\x89PNG")
+    assert pictures[1].startswith(b"\xff\xd8")
+    assert not any(output.trace for output in reply.outputs)
+    assert reply.answers(job)
+    assert (reply.analysis is not None, reply.facts, reply.decodes) == (True, {"orientation": 1}, 1)
+
+
+def test_the_profile_reaches_the_encoder(child: Child, photo: Opened) -> None:
+    orders = tuple(Order("w=200,format=avif", profile) for profile in ("request", "upload"))
+    _, (quick, patient) = child.ask(Job("develop", photo.size, wishes=orders), photo)
+    _, (asked,) = child.ask(Job("render", photo.size, "w=200,format=avif"), photo)
+    assert quick == asked
+    assert patient != asked
+
+
+def test_a_wish_that_is_none_is_told(child: Child, photo: Opened) -> None:
+    job = Job("develop", photo.size, wishes=(Order("w=much", "upload"),))
+    assert child.ask(job, photo)[0].error == "transform_invalid"

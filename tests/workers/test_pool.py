@@ -19,14 +19,15 @@ from safelight.errors import (
     SafelightError,
     SourceDamaged,
     SourceTooLarge,
+    TransformInvalid,
     UnsupportedFormat,
     WorkerLost,
 )
 from safelight.limits import Limits
-from safelight.picture import Rendering
+from safelight.picture import MAX_WISHES, Rendering, Wish
 from safelight.storage import Opened, opened_bytes
-from safelight.transform import Transform
-from safelight.workers.pool import Pool, _raise
+from safelight.transform import Transform, parse
+from safelight.workers.pool import Pool, _error
 from safelight.workers.protocol import Reply
 from tests.support.serving import wait_for
 
@@ -120,6 +121,7 @@ def test_a_worker_knows_none_of_the_secrets(
     assert not any("hunter2" in variable for variable in environment)
     assert "MALLOC_ARENA_MAX=2" in environment
     assert "VIPS_CONCURRENCY=1" in environment
+    assert "GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in environment
     assert b"hunter2" not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
@@ -363,10 +365,69 @@ def test_no_thread_is_left_behind(pool_of: PoolOf, photo: Opened) -> None:
 
 def test_what_nobody_expected_in_a_worker_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
     reply = Reply(error="internal", message="the server's log has the reason", trace="Traceback …")
-    with pytest.raises(SafelightError, match="the server's log has the reason"):
-        _raise(reply)
+    assert _error(reply).detail == "the server's log has the reason"
     assert "Traceback …" in caplog.text
     caplog.clear()
-    with pytest.raises(SourceDamaged):
-        _raise(Reply(error="damaged", message="it is cut off"))
+    assert isinstance(_error(Reply(error="damaged", message="it is cut off")), SourceDamaged)
     assert caplog.text == ""
+
+
+# Several pictures
+
+
+def wishes(*texts: str) -> list[Wish]:
+    return [Wish(parse(text), "upload") for text in texts]
+
+
+def test_several_pictures_come_back_in_the_order_of_the_wishes(
+    pool_of: PoolOf, photo: Opened
+) -> None:
+    pool = pool_of()
+    made = pool.develop(
+        photo, wishes("w=40,format=png", "w=9000,enlarge", "w=80"), deadline=soon(), analyse=True,
+        facts="all",
+    )  # fmt: skip
+    first, fault, last = made.renderings
+    assert isinstance(first, Rendering)
+    assert isinstance(fault, OutputTooLarge)
+    assert isinstance(last, Rendering)
+    assert [(one.width, one.data[:3]) for one in (first, last)] == [
+        (40, b"\x89PN"), (80, b"\xff\xd8\xff"),
+    ]  # fmt: skip
+    assert (made.header.format, made.decodes, made.facts) == ("jpeg", 1, {"orientation": 1})
+    assert made.analysis == pool.analyse(photo, deadline=soon())
+
+
+def test_one_other_picture_serves_several_wishes(pool_of: PoolOf, photo: Opened) -> None:
+    with opened_bytes(b"no picture", version="1") as logo:
+        made = pool_of().develop(
+            photo, wishes("w=90,watermark=a.png", "w=80,watermark=a.png", "w=40"), deadline=soon(),
+            pictures={"a.png": logo},
+        )  # fmt: skip
+    kinds = [type(one) for one in made.renderings]
+    assert kinds == [UnsupportedFormat, UnsupportedFormat, Rendering]
+
+
+def test_a_source_that_cannot_be_used_is_an_error_for_all(pool_of: PoolOf) -> None:
+    pool = pool_of(Limits(source_bytes=1_999))
+    for content, error in ((b"no image", UnsupportedFormat), (b"x" * 2_000, SourceTooLarge)):
+        with opened_bytes(content, version="1") as source, pytest.raises(error):
+            pool.develop(source, wishes("w=80", "w=40"), deadline=soon())
+    assert pool.replaced == 0
+
+
+def test_too_many_wishes_are_refused_before_they_are_sent(pool_of: PoolOf, photo: Opened) -> None:
+    with pytest.raises(TransformInvalid):
+        pool_of().develop(
+            photo, wishes(*(f"w={n + 1}" for n in range(MAX_WISHES + 1))), deadline=soon()
+        )
+
+
+def test_many_wishes_have_one_deadline(pool_of: PoolOf, photo: Opened) -> None:
+    pool = pool_of()
+    first = pool.pids()
+    slow = wishes(*(f"w={1000 + n},format=webp,lossless,effort=9" for n in range(MAX_WISHES)))
+    with pytest.raises(DeadlineExceeded):
+        pool.develop(photo, slow, deadline=time.monotonic() + 0.5)
+    assert pool.pids() != first
+    assert pool.render(photo, SMALL, deadline=soon()).width == 80

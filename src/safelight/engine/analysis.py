@@ -10,7 +10,7 @@ import pyvips
 from safelight.engine.materials import Studio
 from safelight.engine.source import decode, fault, probe
 from safelight.limits import Limits
-from safelight.operations.frame import Image, resample
+from safelight.operations.frame import Frame, Image, resample
 from safelight.operations.reading import Reading
 from safelight.picture import Analysis
 from safelight.placeholders import PHASH_SIDE, blurhash, palette, phash, thumbhash
@@ -19,7 +19,7 @@ from safelight.transform import Transform
 
 # All that is told here is coarse: more pixels would cost more, and change next to nothing.
 _SIDE = 64
-_SMALL = Transform.of(w=_SIDE, h=_SIDE, fit="inside")
+SMALL = Transform.of(w=_SIDE, h=_SIDE, fit="inside")
 # Of fewer pixels a hash shows waves that are not there; BlurHash's lie half a pixel off.
 _BLURHASH_SIDE, _THUMBHASH_SIDE = 32, 8
 
@@ -39,15 +39,17 @@ def analyse(data: bytes, limits: Limits) -> Analysis:
     """
     header = probe(data)
     limits.check_header(header)
-    planned = plan(*header.shown, _SMALL.changed(enlarge=header.vector))
+    planned = plan(*header.shown, SMALL.changed(enlarge=header.vector))
     try:
         frames = decode(data, header, Reading(), planned, frames=1, materials=Studio({}))
-        return _analysed(cast("pyvips.Image", next(frames).in_memory().image))
+        return described(next(frames))
     except pyvips.Error as error:
         raise fault(header.format, error) from error
 
 
-def _analysed(image: pyvips.Image) -> Analysis:
+def described(frame: Frame) -> Analysis:
+    """Tell what a picture looks like that went through ``SMALL``."""
+    image = cast("pyvips.Image", frame.in_memory().image)
     small = image.colourspace("srgb") if image.bands < 3 else image
     small = small if small.hasalpha() else small.addalpha()
     opaque = small.flatten(background=[255] * 3)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 import pyvips
+from msgspec.structs import replace
 
 from safelight import gainmap, icc
 from safelight.engine.colour import embedded

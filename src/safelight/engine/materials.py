@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import cast
 
+import msgspec
 import pyvips
 
 from safelight import formats
@@ -25,15 +24,14 @@ _FONT = "DejaVu Sans Condensed"
 _FONT_FILE = "DejaVuSansCondensed.ttf"
 
 
-@dataclass(frozen=True, slots=True)
-class Studio:
+class Studio(msgspec.Struct, frozen=True):
     """Make materials for one rendering.
 
     ``sources``: the other pictures of the transform, whole files by key; ``limits`` are theirs.
     """
 
     sources: Mapping[str, bytes]
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
 
     def size(self, key: str) -> tuple[int, int]:
         """Tell the size in px of another picture, as it is shown."""
@@ -97,4 +95,6 @@ class Studio:
 
 @cache
 def _font_file() -> str:
+    from importlib.resources import files
+
     return str(files("safelight") / "fonts" / _FONT_FILE)

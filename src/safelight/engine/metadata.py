@@ -15,20 +15,20 @@ from safelight.metadata import exif, iptc, xmp
 from safelight.operations.frame import Image
 
 # libvips's fields, and ours.
-_EXIF, _XMP, _IPTC, _PROFILE = "exif-data", "xmp-data", "iptc-data", "icc-profile-data"
-_CHOSEN = {_EXIF: "safelight-exif", _XMP: "safelight-xmp", _IPTC: "safelight-iptc"}
-_KEEP = {_EXIF: ForeignKeep.EXIF, _XMP: ForeignKeep.XMP, _IPTC: ForeignKeep.IPTC}
-_FOREIGN = ("exif-", _XMP, _IPTC, "ipct-data", "photoshop-data", "jpeg-thumbnail-data",
+EXIF, XMP, IPTC, _PROFILE = "exif-data", "xmp-data", "iptc-data", "icc-profile-data"
+_CHOSEN = {EXIF: "safelight-exif", XMP: "safelight-xmp", IPTC: "safelight-iptc"}
+_KEEP = {EXIF: ForeignKeep.EXIF, XMP: ForeignKeep.XMP, IPTC: ForeignKeep.IPTC}
+_FOREIGN = ("exif-", XMP, IPTC, "ipct-data", "photoshop-data", "jpeg-thumbnail-data",
             "png-comment-", "image-description", "magick")  # fmt: skip
 # In px a millimetre: 72 to the inch stand for an unknown resolution (CIPA DC-008 §4.6).
 _UNKNOWN = 72 / 25.4
 # What each container can hold and libvips can write: of the IPTC in a TIFF it writes a quarter.
 _HOLDS = {
-    "jpeg": {_EXIF, _XMP, _IPTC, _PROFILE},
-    "png": {_EXIF, _XMP, _PROFILE},
-    "webp": {_EXIF, _XMP, _PROFILE},
-    "avif": {_EXIF, _XMP, _PROFILE},
-    "tiff": {_XMP, _PROFILE},
+    "jpeg": {EXIF, XMP, IPTC, _PROFILE},
+    "png": {EXIF, XMP, _PROFILE},
+    "webp": {EXIF, XMP, _PROFILE},
+    "avif": {EXIF, XMP, _PROFILE},
+    "tiff": {XMP, _PROFILE},
 }
 
 
@@ -41,9 +41,9 @@ def chosen(image: Image, policy: str, *, tiff: bytes = b"") -> Image:
         return image
     noted = cast("pyvips.Image", image).copy()
     for field, block in (
-        (_EXIF, exif.kept(tiff or _blob(noted, _EXIF), policy)),
-        (_XMP, xmp.kept(_blob(noted, _XMP), policy)),
-        (_IPTC, iptc.kept(_blob(noted, _IPTC), policy)),
+        (EXIF, exif.kept(tiff or blob(noted, EXIF), policy)),
+        (XMP, xmp.kept(blob(noted, XMP), policy)),
+        (IPTC, iptc.kept(blob(noted, IPTC), policy)),
     ):
         if block is not None:
             noted.set_type(pyvips.GValue.blob_type, _CHOSEN[field], block)
@@ -57,13 +57,13 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
     """
     image = image.copy()
     holds = _HOLDS.get(format, set())
-    blocks = {field: _blob(image, name) for field, name in _CHOSEN.items()}
+    blocks = {field: blob(image, name) for field, name in _CHOSEN.items()}
     foreign = ("orientation", *(_FOREIGN if any(blocks.values()) else ()))
     for field in [field for field in image.get_fields() if field.startswith(foreign)]:
         image.remove(field)
-    blocks[_XMP] = _credited(blocks, holds)
-    if blocks[_IPTC]:
-        blocks[_IPTC] = iptc.resource(blocks[_IPTC])
+    blocks[XMP] = _credited(blocks, holds)
+    if blocks[IPTC]:
+        blocks[IPTC] = iptc.resource(blocks[IPTC])
     keep = ForeignKeep.ICC if _PROFILE in holds else ForeignKeep.NONE
     for field in holds & blocks.keys():
         if blocks[field]:
@@ -77,17 +77,18 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
 def _credited(blocks: dict[str, bytes], holds: set[str]) -> bytes:
     """Say in XMP who made the picture, where the container cannot hold what said so."""
     creators, notices = list[str](), list[str]()
-    if _EXIF not in holds:
-        creators += exif.texts(blocks[_EXIF], exif.ARTIST)
-        notices += exif.texts(blocks[_EXIF], exif.COPYRIGHT)
-    if _IPTC not in holds:
-        creators += iptc.texts(blocks[_IPTC], iptc.BY_LINE)
-        notices += iptc.texts(blocks[_IPTC], iptc.NOTICE)
+    if EXIF not in holds:
+        creators += exif.texts(blocks[EXIF], exif.ARTIST)
+        notices += exif.texts(blocks[EXIF], exif.COPYRIGHT)
+    if IPTC not in holds:
+        creators += iptc.texts(blocks[IPTC], iptc.BY_LINE)
+        notices += iptc.texts(blocks[IPTC], iptc.NOTICE)
     if not creators and not notices:
-        return blocks[_XMP]
+        return blocks[XMP]
     # What is there has been chosen already: all of it stays.
-    return xmp.kept(blocks[_XMP], "all-with-gps", creators=creators, notices=notices) or b""
+    return xmp.kept(blocks[XMP], "all-with-gps", creators=creators, notices=notices) or b""
 
 
-def _blob(image: pyvips.Image, field: str) -> bytes:
+def blob(image: pyvips.Image, field: str) -> bytes:
+    """Give a block of metadata as a picture has it; none is empty."""
     return cast("bytes", image.get(field)) if image.get_typeof(field) else b""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias, cast
 
+import msgspec
 import pyvips
+from msgspec.structs import replace
 from pyvips.enums import ForeignKeep
 
 from safelight.errors import OutputTooLarge, SafelightError
@@ -43,14 +44,13 @@ _PNG_PALETTES: tuple[Options, ...] = (
 _GIF_PALETTES: tuple[Options, ...] = tuple({"bitdepth": bits} for bits in range(8, 0, -1))
 
 
-@dataclass(frozen=True, slots=True)
-class Saver:
+class Saver(msgspec.Struct, frozen=True):
     """A picture that is ready to be written in a format, and how.
 
     ``image`` holds ``frames`` of one size, one below the other. ``level`` is the effort on the
     encoder's own scale, ``most`` the highest that there may be, ``palette_level`` that of finding
     colours; ``keep`` are libvips's flags of what goes with the pixels. ``drawn``: the picture has
-    the few shades of a drawing.
+    the few shades of a drawing. ``one_pass``: it is so large that a JPEG is only baseline.
     """
 
     image: pyvips.Image
@@ -62,6 +62,7 @@ class Saver:
     palette_level: int = 0
     frames: int = 1
     drawn: bool = False
+    one_pass: bool = False
 
     @property
     def lossless(self) -> bool:
@@ -149,11 +150,11 @@ def deepened(image: pyvips.Image) -> pyvips.Image:
 
 
 def _jpeg(saver: Saver, quality: int) -> list[Options]:
-    progressive = saver.encoding.progressive is not False
+    progressive = saver.encoding.progressive is not False and not saver.one_pass
     return [
         {
             "Q": quality,
-            "optimize_coding": True,
+            "optimize_coding": not saver.one_pass,
             "interlace": progressive,
             # N. Robidoux's table, in mozjpeg's list.
             "quant_table": 3,

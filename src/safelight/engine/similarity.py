@@ -13,9 +13,9 @@ part in the fit, those between 70 and 84 are met with a standard deviation of 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 import pyvips
 
 # Windows in px, and where the first begins: they shall lie across the borders of codecs' blocks.
@@ -28,8 +28,7 @@ _WEIGHTS = ((15.2, 1.5, 0.4), (0.0, 1.0, 0.0), (141.0, 2.8, 0.0), (288.0, 0.0, 6
 _EXPONENT = 0.6276
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(msgspec.Struct, frozen=True):
     """The original at one scale: its pixels, and the mean and variance of each window."""
 
     pixels: pyvips.Image

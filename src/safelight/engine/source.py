@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 import pyvips
+from msgspec.structs import replace
 
-from safelight import cicp, formats, svg
+from safelight import cicp, formats
 from safelight.engine.circles import check_exif
 from safelight.engine.colour import converted, embedded
 from safelight.engine.decoders import DECODERS, WRAPPERS
-from safelight.engine.drawings import prepared
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
 from safelight.engine.metadata import chosen
+from safelight.engine.patience import watched
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.formats import Format
 from safelight.icc import profile_name
@@ -98,6 +98,8 @@ def probe(data: bytes, *, page: int = 1) -> Header:
 
 
 def _svg_header(data: bytes) -> Header:
+    from safelight.engine.drawings import prepared
+
     drawing = prepared(data)
     width, height = max(1, round(drawing.width)), max(1, round(drawing.height))
     if not drawing.sized:
@@ -113,12 +115,19 @@ def _svg_header(data: bytes) -> Header:
 
 def _recognised(data: bytes) -> Format:
     format = formats.sniff(data)
-    if format is None or (format.name == "svg" and not svg.is_svg(data)):
+    if format is None or (format.name == "svg" and not _is_svg(data)):
         known = ", ".join(f.name for f in formats.FORMATS if not missing(f))
         raise UnsupportedFormat(f"the bytes are no image that is known here: {known}")
     if reason := missing(format):
         raise UnsupportedFormat(f"{format.name} is recognised, but {reason}")
     return format
+
+
+def _is_svg(data: bytes) -> bool:
+    # Not loaded by a process that only ever sees photographs: a cold start counts.
+    from safelight.svg import is_svg
+
+    return is_svg(data)
 
 
 def _unwrapped(data: bytes, format: Format) -> bytes | None:
@@ -130,11 +139,10 @@ def _unwrapped(data: bytes, format: Format) -> bytes | None:
 def _load(data: bytes, format: Format, **options: Any) -> pyvips.Image:
     """Open for one pass from top to bottom; a damaged file fails instead of turning grey."""
     try:
-        return cast(
-            "pyvips.Image",
+        return watched(
             pyvips.Operation.call(
                 f"{format.loader}_buffer", data, access="sequential", fail_on="error", **options
-            ),
+            )
         )
     except pyvips.Error as error:
         raise fault(format.name, error) from error
@@ -169,33 +177,58 @@ def decode(
     *,
     frames: int,
     materials: Materials,
+    residual: float = 1.0,
 ) -> Iterator[Frame]:
     """Open a source at the size that is needed: upright, in its colour space, frame by frame.
 
     A frame's nominal size is the full size as shown; its image may already be smaller. They have to
-    be taken in order, each before the next.
+    be taken in order, each before the next. ``residual``: what a loader leaves at least for the
+    Lanczos step; formats have a least of their own.
     """
-    strip, overhang = _load_scaled(data, header, reading, planned, frames=frames)
+    size = as_stored(header, planned) if planned.direct else None
+    strip, overhang = load(
+        data, header, page=reading.page, frames=frames, scale=planned.scale, size=size,
+        residual=residual,
+    )  # fmt: skip
     decisions: dict[str, Any] = {}
     for page in _pages(strip, frames):
         # Resampling before turning keeps the decoder streaming: only the small picture is held.
-        sized = planned.direct
-        small = resample(page, *_as_stored(header, planned), overhang) if sized else page
-        coloured = converted(
-            small,
-            profile=reading.profile,
-            depth=reading.depth,
-            declared=cicp.space(data, header.format),
-        )
-        noted = chosen(coloured, reading.metadata, tiff=data if header.format == "tiff" else b"")
-        frame = Frame(
-            noted, header.width, header.height, materials, reading=reading, decisions=decisions,
-            overhang=FLUSH if sized else overhang, wanted=planned.scaled if sized else None,
+        small = resample(page, *size, overhang) if size else page
+        yield framed(
+            coloured(small, data, header, reading), data, header, reading, materials,
+            overhang=FLUSH if size else overhang, wanted=planned.scaled if size else None,
+            decisions=decisions,
         )  # fmt: skip
-        yield _upright(frame, header.orientation)
 
 
-def _as_stored(header: Header, planned: Plan) -> tuple[int, int]:
+def coloured(image: Image, data: bytes, header: Header, reading: Reading) -> Image:
+    """Bring what was loaded to the colours that are wanted."""
+    declared = cicp.space(data, header.format)
+    loaded = cast("pyvips.Image", image)
+    return converted(loaded, profile=reading.profile, depth=reading.depth, declared=declared)
+
+
+def framed(
+    image: Image,
+    data: bytes,
+    header: Header,
+    reading: Reading,
+    materials: Materials,
+    *,
+    overhang: Margins = FLUSH,
+    wanted: tuple[int, int] | None = None,
+    decisions: dict[str, Any] | None = None,
+) -> Frame:
+    """Make the frame that operations begin with of a picture in its colours, as it is stored."""
+    noted = chosen(image, reading.metadata, tiff=data if header.format == "tiff" else b"")
+    frame = Frame(
+        noted, header.width, header.height, materials, reading=reading, overhang=overhang,
+        wanted=wanted, decisions={} if decisions is None else decisions,
+    )  # fmt: skip
+    return _upright(frame, header.orientation)
+
+
+def as_stored(header: Header, planned: Plan) -> tuple[int, int]:
     """Give the size to scale to before the picture is turned."""
     width, height = header.shown
     across, down = planned.scaled
@@ -220,32 +253,47 @@ def _pages(strip: Image, frames: int) -> Iterator[Image]:
         yield page.copy_memory()
 
 
-def _load_scaled(
-    data: bytes, header: Header, reading: Reading, planned: Plan, *, frames: int
+def load(
+    data: bytes,
+    header: Header,
+    *,
+    page: int,
+    frames: int,
+    scale: float,
+    size: tuple[int, int] | None = None,
+    residual: float = 1.0,
 ) -> tuple[pyvips.Image, Margins]:
-    """Load as much as is needed, and tell what of it is not the picture's."""
+    """Load as much as is needed at ``scale``, and tell what of it is not the picture's.
+
+    ``size``: in px as stored, where just that is wanted: a drawing can be had so. ``residual`` as
+    in ``decode``. The pixels can be read once, from top to bottom.
+    """
     format = formats.BY_NAME[header.format]
     # Something has to be left of the thinnest picture.
-    scale = max(planned.scale, 1 / min(header.width, header.height))
+    scale = max(scale, 1 / min(header.width, header.height))
     if inner := _unwrapped(data, format):
         header = replace(header, format=_recognised(inner).name)
-        return _load_scaled(inner, header, reading, planned, frames=frames)
+        return load(
+            inner, header, page=page, frames=frames, scale=scale, size=size, residual=residual
+        )
     if decoder := DECODERS.get(header.format):
-        scaled = (max(1, round(side * scale)) for side in (header.width, header.height))
-        across, down = _as_stored(header, planned) if planned.direct else scaled
-        return decoder.load(data, header, page=reading.page, size=(across, down)), FLUSH
+        across, down = (max(1, round(side * scale)) for side in (header.width, header.height))
+        return decoder.load(data, header, page=page, size=size or (across, down)), FLUSH
     if header.format == "jpeg":
-        shrink = _jpeg_shrink(scale) if jpeg_scales(data) else 1
+        shrink = _jpeg_shrink(scale, max(JPEG_RESIDUAL, residual)) if jpeg_scales(data) else 1
         image = _load(data, format, shrink=shrink)
         # What would not be a whole px at the edge is left out.
         sides = (image.width - header.width / shrink, image.height - header.height / shrink)
         return image, (0.0, 0.0, *sides)
-    options = {} if frames == 1 and reading.page == 1 else {"page": reading.page - 1, "n": frames}
+    options = {} if frames == 1 and page == 1 else {"page": page - 1, "n": frames}
     # libwebp loses the colours of a picture of one or two columns when it shrinks it.
-    if header.format == "webp" and scale * WEBP_RESIDUAL < 1 and header.width > 2:
-        return _load(data, format, scale=scale * WEBP_RESIDUAL, **options), FLUSH
+    webp_scale = scale * max(WEBP_RESIDUAL, residual)
+    if header.format == "webp" and webp_scale < 1 and header.width > 2:
+        return _load(data, format, scale=webp_scale, **options), FLUSH
     if header.format == "svg":
         largest = _SVG_CANVAS / max(header.width, header.height)
+        from safelight.engine.drawings import prepared
+
         return _load_svg(prepared(data).data, scale=min(scale, largest)), FLUSH
     return _load(data, format, **(options if header.pages > 1 else {})), FLUSH
 
@@ -255,9 +303,9 @@ def _load_svg(drawing: bytes, *, scale: float) -> pyvips.Image:
     return _load(drawing, formats.BY_NAME["svg"], dpi=96, scale=scale * 72 / 96)
 
 
-def _jpeg_shrink(scale: float) -> int:
+def _jpeg_shrink(scale: float, residual: float) -> int:
     """Choose libjpeg's own scaling: the largest that leaves enough for a good resampling."""
-    return next((s for s in (8, 4, 2) if scale * s * JPEG_RESIDUAL <= 1), 1)
+    return next((s for s in (8, 4, 2) if scale * s * residual <= 1), 1)
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import pyvips
+from msgspec.structs import replace
 
 from safelight import costs, formats
 from safelight.costs import REQUEST, Profile
 from safelight.engine.choice import choices
 from safelight.engine.metadata import written
+from safelight.engine.patience import watched
 from safelight.engine.quality import alike, fewer, under
 from safelight.engine.savers import Saver, deepened, drawn
 from safelight.errors import OutputTooLarge
@@ -31,7 +32,7 @@ def encode(
     """
     image = _on_background(cast("pyvips.Image", frame.image), frame.colour, frame.peak)
     # The resolution is the source's, and metadata like any other.
-    image = image.copy(xres=1.0, yres=1.0)
+    image = watched(image.copy(xres=1.0, yres=1.0))
     frames = max(1, image.height // frame.height)
     bits = frame.reading.depth if image.format == "ushort" else 8
     encoding = replace(frame.encoding, palette=header.palette, bits=bits)
@@ -50,6 +51,13 @@ def encode(
     if not answers:
         raise faults[0]
     return min(answers, key=lambda answer: len(answer[0]))
+
+
+def reads_once(frame: Frame, header: Header) -> bool:
+    """Tell whether writing a picture reads its pixels once, and in order: they need not be held."""
+    encoding = frame.encoding
+    trying = encoding.max_bytes is not None or encoding.quality == "auto"
+    return (encoding.format or header.format) == "jpeg" and not (trying or frame.image.hasalpha())
 
 
 def _on_background(
@@ -95,6 +103,7 @@ def _saver(
         return costs.level_within(work, profile.budgets[work], pixels)
 
     work = costs.work(format.name, lossless=encoding.lossless, frames=frames)
+    asked = encoding.effort is not None or encoding.progressive is True
     image, keep = written(image, format.name)
     if format.name == "avif" and not encoding.lossless and image.format == "uchar":
         image = deepened(image)
@@ -108,6 +117,7 @@ def _saver(
         palette_level=level("palette"),
         frames=frames,
         drawn=format.name in ("png", "gif") and drawn(image),
+        one_pass=pixels > profile.one_pass and not asked,
     )
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 ARTIST, COPYRIGHT = 0x013B, 0x8298
-# Pointers to further directories.
-_CAMERA, _POSITION, _EXCHANGE = 0x8769, 0x8825, 0xA005
+# Pointers to further directories: how it was taken, where, and another.
+CAMERA, POSITION, _EXCHANGE = 0x8769, 0x8825, 0xA005
+MAIN = 0
 
 # Description, make, model, software, time, artist, copyright; Windows's title to subject.
 _ABOUT = {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, ARTIST, COPYRIGHT, *range(0x9C9B, 0x9CA0)}
@@ -27,12 +29,14 @@ _PLACE = set(range(32))
 # Bytes of a value of each type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}
 _TEXT = 2
+# How numbers are packed, by their type, and fractions of two of them.
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
+_FRACTIONS = {5: "I", 10: "i"}
 # Of what is read: entries of a directory; of what is written: bytes of a value and a directory.
 _MAX_ENTRIES, _MAX_VALUE, _MAX_DIRECTORY = 500, 4_000, 16_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     tag: int
     kind: int
     count: int
@@ -50,9 +54,9 @@ def kept(data: bytes, policy: str) -> bytes | None:
     about = {ARTIST, COPYRIGHT} if policy == "copyright" else _ABOUT
     below = dict[int, list[_Entry]]()
     if policy != "copyright":
-        below[_CAMERA] = _below(block, order, main, _CAMERA, _TAKEN)
+        below[CAMERA] = _below(block, order, main, CAMERA, _TAKEN)
     if policy == "all-with-gps":
-        below[_POSITION] = _below(block, order, main, _POSITION, _PLACE)
+        below[POSITION] = _below(block, order, main, POSITION, _PLACE)
     chosen = _fitting(entry for entry in main if entry.tag in about)
     if not chosen and not any(below.values()):
         return None
@@ -78,7 +82,7 @@ def pointers(data: bytes, *, most: int) -> int:
         table = block[start + 2 : start + 2 + 12 * struct.unpack(order + "H", head)[0]]
         whole = table[: len(table) // 12 * 12]
         for tag, where in struct.iter_unpack(order + "H6xI", whole):
-            if tag in (_CAMERA, _POSITION, _EXCHANGE):
+            if tag in (CAMERA, POSITION, _EXCHANGE):
                 found += 1
                 waiting.append(where)
         behind = block[start + 2 + len(whole) : start + 6 + len(whole)]
@@ -91,6 +95,35 @@ def texts(data: bytes, tag: int) -> list[str]:
     """Read a text of the main directory; a copyright has two parts, which may be empty."""
     values = [e.value for e in _main(*_opened(data)) if (e.tag, e.kind) == (tag, _TEXT)]
     return [decoded(part) for value in values for part in value.split(b"\0") if part.strip()]
+
+
+def values(data: bytes) -> dict[tuple[int, int], str | tuple[float, ...]]:
+    """Read texts and numbers by directory (``MAIN``, ``CAMERA``, ``POSITION``) and tag.
+
+    ``data``: a block that ``kept`` has written. Fractions of nothing are left out, and what is of
+    another type.
+    """
+    block, order = _opened(data)
+    main = _main(block, order)
+    found: dict[tuple[int, int], str | tuple[float, ...]] = {}
+    for directory in (MAIN, CAMERA, POSITION):
+        entries = main if directory == MAIN else _below(block, order, main, directory, None)
+        for entry in entries:
+            if entry.kind == _TEXT:
+                found[directory, entry.tag] = decoded(entry.value.replace(b"\0", b" "))
+            elif numbers := _numbers(entry, order):
+                found[directory, entry.tag] = numbers
+    return found
+
+
+def _numbers(entry: _Entry, order: str) -> tuple[float, ...]:
+    if kind := _NUMBERS.get(entry.kind):
+        return struct.unpack(f"{order}{entry.count}{kind}", entry.value)
+    if kind := _FRACTIONS.get(entry.kind):
+        parts = struct.unpack(f"{order}{2 * entry.count}{kind}", entry.value)
+        pairs = list(zip(parts[::2], parts[1::2], strict=True))
+        return tuple(a / b for a, b in pairs) if all(b for _, b in pairs) else ()
+    return ()
 
 
 def decoded(text: bytes) -> str:
@@ -114,12 +147,13 @@ def _main(block: bytes, order: str) -> list[_Entry]:
 
 
 def _below(
-    block: bytes, order: str, main: list[_Entry], pointer: int, known: set[int]
+    block: bytes, order: str, main: list[_Entry], pointer: int, known: set[int] | None
 ) -> list[_Entry]:
     for entry in main:
         if entry.tag == pointer and len(entry.value) == 4:
             (start,) = struct.unpack(order + "I", entry.value)
-            return _fitting(e for e in _directory(block, order, start) if e.tag in known)
+            entries = _directory(block, order, start)
+            return _fitting(e for e in entries if known is None or e.tag in known)
     return []
 
 

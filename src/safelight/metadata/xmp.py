@@ -121,6 +121,11 @@ def packet(properties: Mapping[str, str]) -> bytes:
     ).encode()
 
 
+def namespace(prefix: str) -> str:
+    """Give the namespace that usually has a prefix."""
+    return next(name for name, usual in _PREFIXES.items() if usual == prefix)
+
+
 def values(data: bytes, namespace: str) -> dict[str, list[str]]:
     """Read the texts of the properties of a namespace: one, or those of a list.
 

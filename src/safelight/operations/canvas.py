@@ -1,7 +1,5 @@
 """What lies around a picture: padding, and the background that it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

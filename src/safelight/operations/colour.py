@@ -5,11 +5,10 @@ first light, then colour, at last what leaves few or other colours. Those that C
 Filter Effects Module Level 1, and so work on sRGB's code values.
 """
 
-from __future__ import annotations
-
 import math
-from dataclasses import replace
 from typing import Annotated, Any
+
+from msgspec.structs import replace
 
 from safelight.operations.equalising import equalised, span
 from safelight.operations.frame import Frame

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from safelight.operations.fitting import place
 from safelight.operations.frame import Frame, Image
@@ -18,8 +19,7 @@ BLENDS = {
 _MOST_PADDING = 1 / 4
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """What is laid on a picture: its colours in sRGB, 8 bits each, and how opaque they are.
 
     Both of one size. Apart, since what computes them would run for each that reads them together.

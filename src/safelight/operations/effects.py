@@ -6,10 +6,9 @@ like a colour where it moves, and says everywhere how much a colour counts. Leng
 multiplied by ``dpr``.
 """
 
-from __future__ import annotations
-
-from dataclasses import replace
 from typing import Annotated, Any
+
+from msgspec.structs import replace
 
 from safelight.operations.frame import Frame
 from safelight.operations.pixelwise import rounded, with_alpha_of

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 # Words of negotiation: the engine chooses the format, among those that such a viewer can show.
 AUTO, AUTO_WEBP, AUTO_AVIF = "auto", "auto-webp", "auto-avif"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(msgspec.Struct, frozen=True):
     """What the output shall be; None leaves the choice to the engine.
 
     ``quality`` is 1 to 100 or "auto", ``effort`` 0 to 9, ``subsampling`` "auto", "420" or "444",

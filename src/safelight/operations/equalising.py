@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import Any, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from safelight.operations.frame import Frame, Image
 from safelight.operations.pixelwise import colours, rounded, tone, with_alpha_of
@@ -53,8 +55,7 @@ def equalised(frame: Frame, slope: float, tiles: int) -> Frame:
     return replace(frame, image=changed.copy(interpretation=image.interpretation))
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(msgspec.Struct, frozen=True):
     """A side of a picture, ``length`` px long, in so many equal tiles."""
 
     length: int

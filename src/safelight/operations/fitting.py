@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import product
+
+import msgspec
 
 from safelight.params import COMPASS, Part, Place, half_up
 
@@ -16,8 +17,7 @@ _EXACT = 1e-6
 _REACH = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(msgspec.Struct, frozen=True):
     """How a picture is fitted: scaled to a size, then cropped or padded to the box."""
 
     scaled: tuple[int, int]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from safelight.operations.encoding import Encoding
 from safelight.operations.fitting import reduced_span, span
@@ -67,8 +69,7 @@ class Materials(Protocol):
         """Give libvips's bicubic way of reading between px."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """A picture, or one frame of an animation, with its nominal size.
 
     ``width`` and ``height`` are the size that operations reckon with. The image may hold fewer
@@ -88,12 +89,12 @@ class Frame:
     background: Ink | str | None = None
     gravity: Place = "center"
     dpr: float = 1.0
-    encoding: Encoding = field(default_factory=Encoding)
-    reading: Reading = field(default_factory=Reading)
+    encoding: Encoding = msgspec.field(default_factory=Encoding)
+    reading: Reading = msgspec.field(default_factory=Reading)
     overhang: Margins = FLUSH
     wanted: tuple[int, int] | None = None
     # What was decided on the first frame of an animation, for all of them.
-    decisions: dict[str, Any] = field(default_factory=dict)
+    decisions: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def colour(self) -> Ink | None:

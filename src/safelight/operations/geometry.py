@@ -1,10 +1,9 @@
 """Where the pixels go: gravity, rotate, flip, crop, aspect, resize."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
+
+from msgspec.structs import replace
 
 from safelight.operations.canvas import placed
 from safelight.operations.fitting import (

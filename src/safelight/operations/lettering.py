@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.operations.compositing import Overlay
 from safelight.operations.frame import Image, Materials, resample
@@ -25,8 +26,7 @@ _SHADE = 160
 _DENSITY = 1.6
 
 
-@dataclass(frozen=True, slots=True)
-class Lettered:
+class Lettered(msgspec.Struct, frozen=True):
     """A text to lay on a picture, as RGB with alpha.
 
     ``width`` and ``height`` are in px and do not count the shadow: for it, the image has a

@@ -1,7 +1,5 @@
 """What is cut away from a picture: its corners, or all but a shape."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

@@ -1,9 +1,8 @@
 """How the picture is written."""
 
-from __future__ import annotations
-
-from dataclasses import replace
 from typing import Annotated
+
+from msgspec.structs import replace
 
 from safelight.formats import FORMATS, WRITABLE
 from safelight.operations.encoding import AUTO, AUTO_AVIF, AUTO_WEBP, Encoding

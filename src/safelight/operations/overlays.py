@@ -1,7 +1,5 @@
 """What is laid on a picture, in this order: a gradient, another picture, text."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from safelight.operations.frame import Frame, Image
 from safelight.params import Ink

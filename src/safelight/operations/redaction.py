@@ -1,10 +1,9 @@
 """What nobody shall see."""
 
-from __future__ import annotations
-
 import math
-from dataclasses import replace
 from typing import Annotated
+
+from msgspec.structs import replace
 
 from safelight.operations.fitting import in_px
 from safelight.operations.frame import Frame, Image, resample

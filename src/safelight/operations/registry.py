@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from safelight.params import Kind
 
@@ -35,8 +35,7 @@ class Stage(IntEnum):
     OUTPUT = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One argument of an operation; its name is unique over all operations."""
 
     name: str
@@ -51,8 +50,7 @@ Sizes: TypeAlias = Callable[..., list[tuple[int, int]]]
 Idle: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """What is known of an operation.
 
     ``cost`` is its work per output pixel, relative to a Lanczos resize; ``full`` says that it needs
@@ -100,13 +98,10 @@ def operation(
 
     def record(function: _Function) -> _Function:
         name = function.__name__.rstrip("_")
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints, defaults = _hints(function), function.__kwdefaults__ or {}
         parameters = tuple(
-            Parameter(
-                argument.name.rstrip("_"), name, _kind(hints[argument.name]), argument.default
-            )
-            for argument in inspect.signature(function).parameters.values()
-            if argument.kind is inspect.Parameter.KEYWORD_ONLY
+            Parameter(argument.rstrip("_"), name, _kind(hints[argument]), default)
+            for argument, default in defaults.items()
         )
         doc = (function.__doc__ or "").strip().splitlines()[0]
         names = tuple(parameter.name for parameter in parameters)
@@ -131,8 +126,16 @@ def _unless_needed(
 
 
 def _named(law: Sizes) -> tuple[str, ...]:
-    arguments = inspect.signature(law).parameters.values()
-    return tuple(a.name for a in arguments if a.kind is inspect.Parameter.KEYWORD_ONLY)
+    code = law.__code__
+    return code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+
+
+def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Read annotations; only where they were put off they are text, and take time to read."""
+    hints = function.__annotations__
+    if any(isinstance(hint, str) for hint in hints.values()):
+        return typing.get_type_hints(function, include_extras=True)
+    return hints
 
 
 def _kind(hint: Any) -> Kind:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 # The points of a pentagram: the inner ones lie on a circle so much smaller.
 _PENTAGRAM = (3 - math.sqrt(5)) / 2
@@ -16,8 +17,7 @@ _HEART = (
 _SQUIRCLE_POWER, _SQUIRCLE_POINTS = 4, 96
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """A path of SVG and its bounds: left, top, width and height.
 
     ``stretched``: it fills a picture of any proportions, instead of keeping its own.

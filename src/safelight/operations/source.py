@@ -1,9 +1,8 @@
 """How the source is opened."""
 
-from __future__ import annotations
-
-from dataclasses import replace
 from typing import Annotated
+
+from msgspec.structs import replace
 
 from safelight.metadata import POLICIES
 from safelight.operations.reading import Reading

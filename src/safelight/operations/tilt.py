@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from safelight.operations.backdrop import blurred, over
 from safelight.operations.canvas import backed

@@ -1,7 +1,5 @@
 """Cutting off a border that shows nothing."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from safelight.operations.canvas import ink_of

@@ -6,12 +6,13 @@ processes of its own, ``child`` is what runs in them, ``inprocess`` does the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
-from safelight.picture import Analysis, Header, Rendering
+import msgspec
+
+from safelight.picture import Analysis, Developed, Header, Rendering, Wish
 from safelight.storage import Opened
 from safelight.transform import Transform
 
@@ -22,8 +23,7 @@ Pictures: TypeAlias = Mapping[str, Opened]
 NONE: Pictures = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
+class Vitals(msgspec.Struct, frozen=True):
     """How the processes that render are.
 
     ``replaced``: how many died, were killed or recycled since the start. ``memory``: resident bytes
@@ -51,6 +51,22 @@ class Renderer(Protocol):
         self, source: Opened, transform: Transform, *, deadline: float, pictures: Pictures = NONE
     ) -> Rendering:
         """Make a picture; ``pictures`` are those of ``transform.pictures()``."""
+
+    def develop(
+        self,
+        source: Opened,
+        wishes: Sequence[Wish],
+        *,
+        deadline: float,
+        pictures: Pictures = NONE,
+        analyse: bool = False,
+        facts: str = "none",
+    ) -> Developed:
+        """Make several pictures at once, and tell of the source what is asked for.
+
+        ``pictures`` are those that any of the transforms needs; ``facts``: what is told of the
+        source's metadata, a policy of ``metadata.POLICIES``.
+        """
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header."""

@@ -18,10 +18,11 @@ import msgspec
 from safelight import engine
 from safelight.errors import SafelightError, SourceChanging, SourceTooLarge, concerning
 from safelight.limits import Limits
+from safelight.picture import Rendering
 from safelight.storage import read_descriptor
 from safelight.transform import parse
 from safelight.workers.memory import resident_bytes
-from safelight.workers.protocol import Job, Picture, Reply, receive_job, send_reply
+from safelight.workers.protocol import Job, Output, Picture, Reply, receive_job, send_reply
 
 # How often a worker that has grown gives memory back: each time costs a few milliseconds.
 _TRIM_JOBS = 8
@@ -61,11 +62,11 @@ def _serve(channel: socket.socket, limits: Limits, idle_seconds: float | None) -
         job, descriptors = received
         channel.settimeout(None)
         try:
-            reply, data = _answer(job, descriptors, limits)
+            reply, pictures = _answer(job, descriptors, limits)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        send_reply(channel, reply, data)
+        send_reply(channel, reply, pictures)
         jobs += 1
         if jobs % _TRIM_JOBS == 0 and reply.memory > _TRIM_MEMORY:
             _give_back_memory()
@@ -79,23 +80,52 @@ def _next_job(channel: socket.socket) -> tuple[Job, list[int]] | None:
         return None
 
 
-def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, bytes]:
+def _answer(job: Job, descriptors: list[int], limits: Limits) -> tuple[Reply, list[bytes]]:
     try:
         source = _read(descriptors[0], job.size, limits)
         if job.verb == "probe":
-            return Reply(memory=_memory(), header=engine.probe(source)), b""
+            return Reply(memory=_memory(), header=engine.probe(source)), []
         if job.verb == "analyse":
-            return Reply(memory=_memory(), analysis=engine.analyse(source, limits)), b""
+            return Reply(memory=_memory(), analysis=engine.analyse(source, limits)), []
         others = _read_others(job, descriptors[1:], limits)
+        if job.verb == "develop":
+            return _developed(job, source, others, limits)
         made = engine.run(source, parse(job.transform), limits, pictures=others)
     except SafelightError as error:
-        return _fault(error), b""
+        return _fault(error), []
     except MemoryError:
-        return _fault(SourceTooLarge("the image needs more memory than a worker may have")), b""
+        return _fault(SourceTooLarge("the image needs more memory than a worker may have")), []
     except Exception:  # noqa: BLE001 - one job's fault shall not end the worker
         told = SafelightError("the server's log has the reason")
-        return _fault(told, traceback.format_exc()[-_MOST_TRACE:]), b""
-    return Reply(memory=_memory(), picture=Picture.of(made)), made.data
+        return _fault(told, traceback.format_exc()[-_MOST_TRACE:]), []
+    return Reply(memory=_memory(), picture=Picture.of(made)), [made.data]
+
+
+def _developed(
+    job: Job, source: bytes, others: dict[str, bytes], limits: Limits
+) -> tuple[Reply, list[bytes]]:
+    wishes = [order.wish() for order in job.wishes]
+    made = engine.develop(
+        source, wishes, limits, pictures=others, analyse=job.analyse, facts=job.facts
+    )
+    reply = Reply(
+        memory=_memory(),
+        header=made.header,
+        outputs=tuple(_output(one) for one in made.renderings),
+        analysis=made.analysis,
+        facts=made.facts,
+        decodes=made.decodes,
+    )
+    return reply, [one.data for one in made.renderings if isinstance(one, Rendering)]
+
+
+def _output(made: Rendering | SafelightError) -> Output:
+    if isinstance(made, Rendering):
+        return Output(picture=Picture.of(made))
+    # Nobody expected an error of no kind; the others say themselves what is wrong.
+    known = type(made) is not SafelightError
+    trace = "" if known else "".join(traceback.format_exception(made))
+    return Output(error=made.code, message=made.detail, trace=trace[-_MOST_TRACE:])
 
 
 def _read(descriptor: int, size: int, limits: Limits) -> bytes:

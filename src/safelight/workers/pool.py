@@ -12,9 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -26,42 +25,44 @@ from safelight.errors import (
     WorkerLost,
     by_code,
 )
-from safelight.limits import Limits
-from safelight.picture import Analysis, Header, Rendering
+from safelight.limits import Limits, check_wishes
+from safelight.picture import Analysis, Developed, Header, Rendering, Wish
 from safelight.storage import Opened
 from safelight.transform import Transform
 from safelight.workers import NONE, Pictures, Vitals
 from safelight.workers.memory import resident_bytes
-from safelight.workers.protocol import Job, Reply, receive_reply, send_job
+from safelight.workers.protocol import (
+    Job,
+    Order,
+    Output,
+    Picture,
+    Reply,
+    receive_reply,
+    send_job,
+)
+from safelight.workers.settings import Workers
+
+__all__ = ["Pool", "Workers"]
 
 log = logging.getLogger("safelight")
 
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
 _PROBE_IDLE_SECONDS = 60.0
-# A worker needs none of the server's secrets. Arenas are bounded before the process starts: later
-# is too late for glibc.
+# A worker needs none of the server's secrets. glibc is told what to do before the process starts:
+# later is too late. Arenas are bounded, and large pictures get large pages: to have the pixels of
+# an upload in small ones takes as long as half of their decoding.
 _PASSED_ON = (
     "PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "XDG_CACHE_HOME",
     "FONTCONFIG_FILE", "FONTCONFIG_PATH",
 )  # fmt: skip
-_SET = {"MALLOC_ARENA_MAX": "2", "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"}
+_SET = {
+    "MALLOC_ARENA_MAX": "2", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "VIPS_CONCURRENCY": "1",
+    "VIPS_WARNING": "0",
+}  # fmt: skip
 # Signals that a decoder raises by its own fault; any other was sent from outside.
 _OWN_FAULT = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
               signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """How many processes render, and when one is replaced.
-
-    ``processes``: 0 means one per core. ``recycle_jobs``: after so many; ``recycle_memory``: when
-    it has grown past so many bytes.
-    """
-
-    processes: int = 0
-    recycle_jobs: int = 500
-    recycle_memory: int = 400_000_000
 
 
 class Pool:
@@ -99,28 +100,52 @@ class Pool:
         Raises SourceError for the image's faults, DeadlineExceeded, Busy when no worker came free
         in time, WorkerLost when its process was killed from outside.
         """
-        others = {key: picture.size for key, picture in pictures.items()}
-        job = Job("render", source.size, transform.canonical, others)
-        descriptors = [source.descriptor, *(picture.descriptor for picture in pictures.values())]
-        reply, data = self._render.call(job, descriptors, deadline)
-        if reply.picture is None:
-            _raise(reply)
-        return reply.picture.rendering(data)
+        job = Job("render", source.size, transform.canonical, _sizes(pictures))
+        reply, (data,) = _done(self._render, job, _descriptors(source, pictures), deadline)
+        return cast("Picture", reply.picture).rendering(data)
+
+    def develop(
+        self,
+        source: Opened,
+        wishes: Sequence[Wish],
+        *,
+        deadline: float,
+        pictures: Pictures = NONE,
+        analyse: bool = False,
+        facts: str = "none",
+    ) -> Developed:
+        """Make several pictures at once in a worker, and tell of the source what is asked for.
+
+        Raises as ``render`` does; what is wrong with one of several pictures stands in its place.
+        """
+        check_wishes(wishes)
+        orders = tuple(Order.of(wish) for wish in wishes)
+        job = Job(
+            "develop", source.size, pictures=_sizes(pictures), wishes=orders, analyse=analyse,
+            facts=facts,
+        )  # fmt: skip
+        reply, pictured = _done(self._render, job, _descriptors(source, pictures), deadline)
+        data = iter(pictured)
+        return Developed(
+            cast("Header", reply.header),
+            tuple(
+                output.picture.rendering(next(data)) if output.picture else _error(output)
+                for output in reply.outputs
+            ),
+            reply.analysis,
+            reply.facts,
+            reply.decodes,
+        )
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         """Read a source's header in a worker. Raises as ``render`` does."""
-        reply, _ = self._probe.call(Job("probe", source.size), [source.descriptor], deadline)
-        if reply.header is None:
-            _raise(reply)
-        return reply.header
+        reply, _ = _done(self._probe, Job("probe", source.size), [source.descriptor], deadline)
+        return cast("Header", reply.header)
 
     def analyse(self, source: Opened, *, deadline: float) -> Analysis:
         """Tell what a source looks like, in a worker. Raises as ``render`` does."""
-        job = Job("analyse", source.size)
-        reply, _ = self._render.call(job, [source.descriptor], deadline)
-        if reply.analysis is None:
-            _raise(reply)
-        return reply.analysis
+        reply, _ = _done(self._render, Job("analyse", source.size), [source.descriptor], deadline)
+        return cast("Analysis", reply.analysis)
 
     def vitals(self) -> Vitals:
         """Tell how the workers are."""
@@ -134,15 +159,32 @@ class Pool:
         self._probe.close()
 
 
-def _raise(reply: Reply) -> NoReturn:
-    if reply.trace:
+def _sizes(pictures: Pictures) -> dict[str, int]:
+    return {key: picture.size for key, picture in pictures.items()}
+
+
+def _descriptors(source: Opened, pictures: Pictures) -> list[int]:
+    return [source.descriptor, *(picture.descriptor for picture in pictures.values())]
+
+
+def _done(
+    lane: _Lane, job: Job, descriptors: list[int], deadline: float
+) -> tuple[Reply, list[bytes]]:
+    reply, pictures = lane.call(job, descriptors, deadline)
+    if reply.error:
+        raise _error(reply)
+    return reply, pictures
+
+
+def _error(said: Reply | Output) -> SafelightError:
+    if said.trace:
         # Written here, where the line bears the id of the request, and has the form of the others.
-        log.error("a rendering process failed for no reason that is known\n%s", reply.trace)
+        log.error("a rendering process failed for no reason that is known\n%s", said.trace)
     try:
-        kind = by_code(reply.error)
+        kind = by_code(said.error)
     except KeyError:
         kind = SafelightError
-    raise kind(reply.message)
+    return kind(said.message)
 
 
 class _Lane:
@@ -178,7 +220,7 @@ class _Lane:
         with self._lock:
             return [worker.process.pid for worker in self._workers]
 
-    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, bytes]:
+    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, list[bytes]]:
         try:
             worker = self._idle.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -187,11 +229,11 @@ class _Lane:
             if worker is None or worker.process.poll() is not None:
                 worker = self._replaced(worker)
             try:
-                reply, data = worker.call(job, descriptors, deadline)
+                reply, pictures = worker.call(job, descriptors, deadline)
             except _LeftError:
                 worker = self._replaced(worker)
                 try:
-                    reply, data = worker.call(job, descriptors, deadline)
+                    reply, pictures = worker.call(job, descriptors, deadline)
                 except _LeftError:
                     raise DecoderCrashed("decoding the image ended the decoder") from None
         except Busy:
@@ -205,7 +247,7 @@ class _Lane:
             worn = worker.jobs >= self._settings.recycle_jobs
             if worn or reply.memory > self._settings.recycle_memory:
                 worker = self._successor(worker)
-            return reply, data
+            return reply, pictures
         finally:
             self._idle.put(worker)
 
@@ -288,12 +330,12 @@ class _Worker:
             self._ready = reply.capabilities or {}
         return self._ready
 
-    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, bytes]:
+    def call(self, job: Job, descriptors: list[int], deadline: float) -> tuple[Reply, list[bytes]]:
         self.wait_ready(deadline)
         self.jobs += 1
         try:
             send_job(self._channel, job, descriptors)
-            return receive_reply(self._channel, deadline)
+            reply, pictures = receive_reply(self._channel, deadline)
         except TimeoutError:
             raise DeadlineExceeded(
                 "the picture was not ready in time: ask for a smaller or simpler one"
@@ -302,6 +344,9 @@ class _Worker:
             raise DecoderCrashed("the image confused its decoder") from error
         except (OSError, EOFError) as error:
             raise self._death() from error
+        if not reply.answers(job):
+            raise DecoderCrashed("the image confused its decoder")
+        return reply, pictures
 
     def _death(self) -> Exception:
         try:

@@ -7,7 +7,8 @@ BITMAPV5HEADER, and of OS/2's BITMAPINFOHEADER2.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.errors import SourceDamaged, UnsupportedFormat
 
@@ -33,8 +34,7 @@ _MASKS = {
 _EMBEDDED_PROFILE = 0x4D424544
 
 
-@dataclass(frozen=True, slots=True)
-class Dib:
+class Dib(msgspec.Struct, frozen=True):
     """What a bitmap's header says.
 
     ``width`` and ``height`` are in px. Pixels of 16 bits and more have ``masks``: of red, green,

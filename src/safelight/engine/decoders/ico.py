@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
+import msgspec
 import pyvips
+from msgspec.structs import replace
 
 from safelight.engine.decoders.dib import RLE4, RLE8, Dib, parse
 from safelight.engine.decoders.rows import pixels, transparency
@@ -20,8 +21,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOURS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(msgspec.Struct, frozen=True):
     """One picture of an icon: where it begins, and its bitmap's header unless it is a PNG.
 
     The size in px is that of the picture itself. Its entry in the icon may say anything.

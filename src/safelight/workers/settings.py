@@ -1,0 +1,18 @@
+"""What can be set of the processes that render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes render, and when one is replaced.
+
+    ``processes``: 0 means one per core. ``recycle_jobs``: after so many; ``recycle_memory``: when
+    it has grown past so many bytes.
+    """
+
+    processes: int = 0
+    recycle_jobs: int = 500
+    recycle_memory: int = 400_000_000

@@ -4,63 +4,31 @@ import hashlib
 import hmac
 import json
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from safelight import cdn
+from safelight import posting
 from safelight.cdn import Cdn, CdnSettings, Stale
 from safelight.errors import SettingError, Unavailable
+from tests.support.listening import Listener, listening
 
 TOKEN = "not-a-secret"
 AWS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "sesame-open"}
 STALE = Stale(("s1", "p2"), ("cat.jpg@/v-1", "a b/é.jpg@/v-2"))
 
 
-@dataclass
-class Listener:
-    """A server that notes what it is told, and answers as it is asked to."""
-
-    url: str = ""
-    statuses: list[int] = field(default_factory=list)
-    heard: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     """Run such a server."""
-    listener = Listener()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            listener.heard.append((self.path, headers, body))
-            self.send_response(listener.statuses.pop(0) if listener.statuses else 200)
-            self.send_header("Location", f"{listener.url}/elsewhere")
-            self.send_header("Content-Length", "5")
-            self.end_headers()
-            self.wfile.write(b"inner")
-
-        def log_message(self, format: str, *args: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        listener.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with listening() as listener:
         yield listener
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once, and ask no proxy."""
-    monkeypatch.setattr(cdn, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(posting, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 

@@ -43,7 +43,7 @@ def test_what_is_fetched_elsewhere(delivery: Delivery, sizes: list[int]) -> None
 @pytest.mark.parametrize("base", ["https://cdn.example.com/pics", "https://cdn.example.com/pics/"])
 def test_a_public_address_is_percent_encoded_once(base: str) -> None:
     assert public_address(base, "w=1,q=2/a b/é%2Bü+?#.jpg@/v-1") == (
-        "https://cdn.example.com/pics/w=1,q=2/a%20b/%C3%A9%252B%C3%BC+%3F%23.jpg@/v-1"
+        "https://cdn.example.com/pics/w=1,q=2/a%20b/%C3%A9%252B%C3%BC%2B%3F%23.jpg@/v-1"
     )
 
 

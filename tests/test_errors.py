@@ -94,7 +94,7 @@ def test_the_detail_is_the_message_and_an_empty_one_the_title() -> None:
 def test_a_reason_is_for_whoever_runs_the_service_and_not_for_clients() -> None:
     error = again(errors.StoreUnavailable("the store does not answer", "s3://photos: refused"))
     assert error.detail == "the store does not answer"
-    assert error.reason == "s3://photos: refused"
+    assert error.reason == str(error) == "s3://photos: refused"
     assert errors.NotFound("there is no cat.jpg").reason == "there is no cat.jpg"
     assert errors.NotFound().reason == errors.NotFound.title
 

@@ -13,13 +13,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from safelight import errors
 from safelight.dialects import DIALECTS, Grammar, native
-from safelight.http.pictures import described
 from safelight.openapi import document
 from safelight.openapi.schemas import transform
 from safelight.operations import OPERATIONS, PARAMETERS, Parameter
 from safelight.picture import Analysis, Header, Swatch
 from safelight.service import Info
 from safelight.transform import Transform, parse
+from safelight.web.prints import described
 from tests.support.strategies import transforms, values
 
 DOCUMENT = document(Grammar({"thumb": parse("300x300")}), root="/images")
@@ -78,6 +78,7 @@ def test_every_address_is_there() -> None:
         "{transform}",
         *DIALECTS,
         "resize",
+        "events",
         "info",
         "healthz",
         "readyz",

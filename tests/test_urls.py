@@ -25,7 +25,7 @@ KEY = "correct horse battery staple"
 GRAMMAR = Grammar(
     {"thumb": parse_preset("w=300,h=200,fit=inside"), "grey": parse_preset("grayscale")}
 )
-SCRIPT = Path(urls.__file__).parent / "web" / "safelight.js"
+SCRIPT = Path(urls.__file__).parent / "web" / "browser" / "safelight.js"
 
 
 class Page(HTMLParser):
@@ -285,7 +285,7 @@ def test_every_name_of_a_parameter_is_known() -> None:
 
 
 def test_nothing_heavy_is_loaded_for_it() -> None:
-    heavy = ["pyvips", "obstore", "granian", "asyncio", "msgspec", "click", "safelight.engine"]
+    heavy = ["pyvips", "obstore", "granian", "asyncio", "click", "safelight.engine"]
     program = f"import sys, safelight.urls; print([m for m in {heavy} if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ran.stdout == b"[]\n"

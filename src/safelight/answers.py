@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from safelight.locating import Located
 from safelight.observe import Timings
 from safelight.picture import Analysis, Header
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A picture to send.
 
     ``made`` is in seconds since the epoch. ``cached`` says that it came from the store, ``stored``
@@ -24,12 +23,11 @@ class Answer:
     made: float
     cached: bool
     stored: bool
-    timings: Timings = field(default_factory=Timings)
+    timings: Timings = msgspec.field(default_factory=Timings)
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What is there: no answer when it has to be made, or when the viewer knows it."""
 
     located: Located
@@ -37,8 +35,7 @@ class Found:
     known: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(msgspec.Struct, frozen=True):
     """What is known of a source; ``analysis`` only where it was asked for."""
 
     key: str

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
+
+import msgspec
 
 from safelight.delivery import public_address
 from safelight.errors import SettingError, Unavailable
+from safelight.posting import Post, post
 from safelight.sigv4 import Credentials, sign
 
-_SECONDS = 10.0
-_TRIES = 3
-_PAUSE_SECONDS = 0.5
 # Of tags in one request: what Cloudflare takes, which is less than Fastly does.
 _MOST_TAGS = 30
 # CloudFront takes 3,000 at a time, and each is paid for.
@@ -39,6 +35,7 @@ _API = {
     "cloudfront": "https://cloudfront.amazonaws.com",
 }
 _NAMED = {"cloudflare": "the zone", "fastly": "the service", "cloudfront": "the distribution"}
+_IN_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
@@ -57,20 +54,12 @@ class CdnSettings:
     token: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(msgspec.Struct, frozen=True):
     """What shall be forgotten: by tags, or by the paths of stored variants; or everything."""
 
     tags: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     everything: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    url: str
-    headers: Mapping[str, str]
-    body: bytes = b""
 
 
 class Cdn:
@@ -118,9 +107,10 @@ class Cdn:
     def forget(self, stale: Stale) -> None:
         """Have pictures forgotten, by several requests where they are many. Raises Unavailable."""
         for request in self._requests(stale):
-            _post(request)
+            if fault := post(request):
+                raise Unavailable(f"the variants are removed, but the CDN {fault}: purge again")
 
-    def _requests(self, stale: Stale) -> Iterator[_Request]:
+    def _requests(self, stale: Stale) -> Iterator[Post]:
         match self.kind:
             case "cloudflare":
                 yield from self._cloudflare(stale)
@@ -131,7 +121,7 @@ class Cdn:
             case _:
                 yield self._webhook(stale)
 
-    def _cloudflare(self, stale: Stale) -> Iterator[_Request]:
+    def _cloudflare(self, stale: Stale) -> Iterator[Post]:
         url = f"{self._api}/zones/{self._settings.id}/purge_cache"
         headers = {"Authorization": f"Bearer {self._settings.token}"}
         if stale.everything:
@@ -140,20 +130,21 @@ class Cdn:
         for tags in _by(_MOST_TAGS, stale.tags):
             yield _json(url, headers, {"tags": tags})
 
-    def _fastly(self, stale: Stale) -> Iterator[_Request]:
+    def _fastly(self, stale: Stale) -> Iterator[Post]:
         service = f"{self._api}/service/{self._settings.id}"
         headers = {"Fastly-Key": self._settings.token, "Accept": "application/json"}
         if stale.everything:
-            yield _Request(f"{service}/purge_all", headers)
+            yield Post(f"{service}/purge_all", headers)
             return
         for tags in _by(_MOST_TAGS, stale.tags):
-            yield _Request(f"{service}/purge", headers | {"Surrogate-Key": " ".join(tags)})
+            yield Post(f"{service}/purge", headers | {"Surrogate-Key": " ".join(tags)})
 
-    def _cloudfront(self, stale: Stale) -> Iterator[_Request]:
+    def _cloudfront(self, stale: Stale) -> Iterator[Post]:
         paths = self._public_paths(stale)
         if not paths:
             return
-        items = "".join(f"<Path>{escape(path)}</Path>" for path in paths)
+        safe = (path.translate(_IN_XML) for path in paths)
+        items = "".join(f"<Path>{path}</Path>" for path in safe)
         reference = hashlib.sha256(f"{time.time_ns()}{items}".encode()).hexdigest()[:32]
         body = (
             '<?xml version="1.0" encoding="UTF-8"?>'
@@ -172,7 +163,7 @@ class Cdn:
             service="cloudfront",
             now=datetime.now(UTC),
         )
-        yield _Request(url, headers, body)
+        yield Post(url, headers, body)
 
     def _public_paths(self, stale: Stale) -> list[str]:
         """Name what is stale as the CDN sees it; in front of the service it cannot be told."""
@@ -180,7 +171,7 @@ class Cdn:
             return ["/*"]
         return [urlsplit(public_address(self._public, path)).path for path in stale.paths]
 
-    def _webhook(self, stale: Stale) -> _Request:
+    def _webhook(self, stale: Stale) -> Post:
         now = int(time.time())
         value = {
             "tags": stale.tags, "paths": stale.paths, "everything": stale.everything, "time": now,
@@ -188,51 +179,14 @@ class Cdn:
         body = json.dumps(value).encode()
         signature = hmac.new(self._settings.token.encode(), body, hashlib.sha256).hexdigest()
         headers = {"Content-Type": "application/json", "Safelight-Signature": f"sha256={signature}"}
-        return _Request(self._api, headers, body)
+        return Post(self._api, headers, body)
 
 
-def _json(url: str, headers: Mapping[str, str], value: object) -> _Request:
+def _json(url: str, headers: Mapping[str, str], value: object) -> Post:
     typed = {**headers, "Content-Type": "application/json"}
-    return _Request(url, typed, json.dumps(value).encode())
+    return Post(url, typed, json.dumps(value).encode())
 
 
 def _by(most: int, tags: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for start in range(0, len(tags), most):
         yield tags[start : start + most]
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow nothing: a token is for one server only."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
-
-
-def _post(request: _Request) -> None:
-    """Send a request, again where that may help. Raises Unavailable."""
-    for attempt in range(_TRIES):
-        if attempt:
-            time.sleep(_PAUSE_SECONDS * attempt)
-        status = _status_of(request)
-        if 200 <= status < 300:
-            return
-        if 400 <= status < 500 and status != 429:
-            break
-    reason = f"answered {status}" if status else "did not answer"
-    raise Unavailable(f"the variants are removed, but the CDN {reason}: purge again")
-
-
-def _status_of(request: _Request) -> int:
-    """Post once; 0 when there is no answer."""
-    posted = urllib.request.Request(  # noqa: S310 - the scheme is checked at the start
-        request.url, request.body, dict(request.headers), method="POST"
-    )
-    try:
-        with _OPENER.open(posted, timeout=_SECONDS) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-    except (OSError, http.client.HTTPException):
-        return 0

@@ -12,14 +12,13 @@ import msgspec
 from safelight.errors import SettingError
 from safelight.storage import Store
 
-# What stands in a path as it is (RFC 3986 §3.3).
-_PLAIN = "/~!$&'()*+,;=:@"
+# What stands in a path as it is (RFC 3986 §3.3), but for "+": Amazon S3 reads it as a space.
+_PLAIN = "/~!$&'()*,;=:@"
 _PUBLIC = re.compile(r"https?://[^\s/?#@\\]+(?:/[A-Za-z0-9._~/%+,=@-]*)?", re.ASCII)
 _PRINTABLE = re.compile(r"[ -~]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """Whether pictures are sent or viewers sent to them, and where they find them.
 
     ``deliver``: "auto" sends what has at most ``max_inline_bytes`` (None: anything). ``public_url``

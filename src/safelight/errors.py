@@ -6,6 +6,7 @@
     ├── RequestError              400  malformed            the request is wrong
     │   ├── TransformInvalid      400  transform_invalid
     │   ├── EmptyBody             400  empty_body
+    │   ├── EventUnknown          400  event_unknown
     │   ├── OutputTooLarge        400  output_too_large
     │   ├── Forbidden             403  forbidden
     │   ├── NotFound              404  not_found
@@ -42,6 +43,7 @@ class SafelightError(Exception):
     ``status`` is the HTTP status, ``code`` the stable machine-readable name, ``retryable`` whether
     the same request may succeed later, ``cacheable_seconds`` how long the same answer may be given
     again without trying (0: never), ``retry_after_seconds`` what a client is told to wait.
+    ``picture`` is the key of the image at fault, where it is not the one asked for.
     """
 
     status: ClassVar[int] = 500
@@ -50,6 +52,7 @@ class SafelightError(Exception):
     retryable: ClassVar[bool] = False
     cacheable_seconds: ClassVar[int] = 0
     retry_after_seconds: int | None = None
+    picture: str = ""
 
     @property
     def detail(self) -> str:
@@ -60,6 +63,10 @@ class SafelightError(Exception):
     def reason(self) -> str:
         """Say it to whoever runs the service: a last argument is not for clients."""
         return str(self.args[-1]) if self.args else self.title
+
+    def __str__(self) -> str:
+        """Say the reason: a traceback, or what a platform logs, is not for clients."""
+        return self.reason
 
 
 class RequestError(SafelightError):
@@ -82,6 +89,13 @@ class EmptyBody(RequestError):
 
     code = "empty_body"
     title = "The request has no body"
+
+
+class EventUnknown(RequestError):
+    """A notification about objects has a shape that is not known."""
+
+    code = "event_unknown"
+    title = "The notification cannot be understood"
 
 
 class Forbidden(RequestError):
@@ -243,7 +257,9 @@ def concerning(picture: str) -> Iterator[None]:
     try:
         yield
     except SourceError as error:
-        raise type(error)(f"{picture}: {error.detail}") from error
+        named = type(error)(f"{picture}: {error.detail}")
+        named.picture = picture
+        raise named from error
 
 
 def by_code(code: str) -> type[SafelightError]:

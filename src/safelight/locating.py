@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+import msgspec
 
 from safelight.dialects import Match
 from safelight.errors import NotFound
@@ -16,8 +17,7 @@ from safelight.variants import VariantKey, Variants
 from safelight.variants.outdated import Outdated
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """A request with everything decided: source and version, negotiated transform, variant."""
 
     key: str
@@ -29,7 +29,7 @@ class Located:
     presets: tuple[str, ...] = ()
     path: str = ""
     # The versions of the other pictures that the transform needs, by key.
-    pictures: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Locator:
@@ -54,6 +54,10 @@ class Locator:
     def close(self) -> None:
         """Begin nothing any more."""
         self._outdated.close()
+
+    def settle(self, deadline: float) -> None:
+        """Wait for what is removed beside; see Outdated."""
+        self._outdated.settle(deadline)
 
     def locate(
         self, match: Match, accept: str, *, writable: tuple[str, ...], path: str = ""

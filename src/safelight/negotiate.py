@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 from safelight.errors import RangeInvalid
@@ -80,6 +79,8 @@ def not_modified_since(if_modified_since: str, modified: float) -> bool:
 
     ``modified``: seconds since the epoch.
     """
+    from email.utils import parsedate_to_datetime
+
     try:
         since = parsedate_to_datetime(if_modified_since)
     except (ValueError, OverflowError):
@@ -90,6 +91,8 @@ def not_modified_since(if_modified_since: str, modified: float) -> bool:
 @lru_cache(maxsize=1_024)
 def http_date(seconds: int) -> str:
     """Write seconds since the epoch as an HTTP date."""
+    from email.utils import format_datetime
+
     return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 

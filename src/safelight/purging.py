@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.cdn import Cdn, Stale
 from safelight.errors import Unavailable
@@ -13,8 +14,7 @@ from safelight.variants import Variants, folder_tags, preset_tag, source_tag
 log = logging.getLogger("safelight")
 
 
-@dataclass(frozen=True, slots=True)
-class Purged:
+class Purged(msgspec.Struct, frozen=True):
     """Where the removed variants were, and what a CDN was told (empty: there is none)."""
 
     paths: list[str]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+import msgspec
 
 MAX_LENGTH = 2_048
 
@@ -34,8 +35,7 @@ _QUERY = _PATH + "?"
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(msgspec.Struct, frozen=True):
     """A picture or a folder on another server.
 
     ``host`` is a name in lower case or an address without brackets; ``path`` and ``query`` are

@@ -14,8 +14,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from safelight.answers import Answer, Found, Info
 from safelight.delivery import INLINE, Delivery
@@ -100,6 +101,14 @@ class Service:
         self._lookups.close()
         self._locator.close()
         self.renderer.close()
+
+    def settle(self, deadline: float) -> None:
+        """Wait for what is done beside, for a process that is about to be frozen.
+
+        ``deadline``: a time of ``time.monotonic()``.
+        """
+        self._locator.settle(deadline)
+        self.variants.bound.settle(deadline)
 
     @property
     def waiting(self) -> int:
@@ -214,6 +223,14 @@ class Service:
         return self._flights.alone(
             lambda: self._render(source, transform, deadline), deadline=deadline
         )
+
+    def resize(self, source: Opened, transform: Transform, *, deadline: float) -> Rendering:
+        """Make a picture of bytes that are no source, without storing it.
+
+        Raises OutputTooLarge, SourceError, Unavailable.
+        """
+        self.limits.check_wish(transform)
+        return self._render(source, transform, deadline)
 
     def submit_info(self, key: str, *, deadline: float) -> Future[Info]:
         """Have a source's header read; never waits behind pictures. Raises Busy."""

@@ -251,6 +251,21 @@ def test_check_names_the_first_thing_that_is_wrong() -> None:
     assert "the store cannot be written" in result.stderr
 
 
+def test_check_tries_what_pipelines_write_to() -> None:
+    settings = Path("safelight.toml")
+    written = '[[pipelines]]\non = "up/"\nwrite = [{ transform = "w=9", to = "small/{name}" }]\n'
+    settings.write_text(f'{written}store = "file:./out"\nmetadata = "{{name}}.json"\n')
+    rows = dict(line.split(None, 1) for line in run("check").stdout.splitlines())
+    assert (rows["pipelines"], rows["outputs"]) == ("fine (pipeline-1)", "fine (file:./out)")
+    assert not [path for path in Path("out").rglob("*") if path.is_file()]
+    settings.write_text(f'{written}store = "file:./text.jpg/out"\n')
+    result = run("check")
+    assert result.exit_code == 1
+    assert f"Not a directory ({Path('text.jpg/out').resolve()})" in result.stderr
+    settings.write_text(f'events.state = "file:./text.jpg/state"\n{written}')
+    assert run("check").exit_code == 1
+
+
 def test_check_says_of_a_store_in_a_cloud_what_is_wrong_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

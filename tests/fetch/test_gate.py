@@ -83,7 +83,7 @@ def numbers_only(host: str, port: int) -> Sequence[Found]:
     return found
 
 
-class Anywhere(Rule):
+class Anywhere(Rule, frozen=True):
     """No rule at all: the guard alone has to hold."""
 
     def permits(self, remote: Remote) -> bool:

@@ -3,19 +3,10 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from safelight.access import Security
-from safelight.dialects import Grammar, Match
-from safelight.errors import Forbidden, RequestError
-from safelight.http.addresses import Addresses
-from safelight.http.exchange import Incoming
 from safelight.signing import TOLERANCE_SECONDS, Signer
-from safelight.transform import Transform, parse_preset
 from tests.http.conftest import size
 from tests.support.serving import Server, serving
 
@@ -39,21 +30,6 @@ keys = ["{KEY}", "{OLD_KEY}"]
 [server]
 max_age = 600
 """
-GRAMMAR = Grammar({"thumb": parse_preset("w=100")})
-
-
-async def nothing() -> Any:
-    raise AssertionError("nobody asks for the body")
-
-
-def incoming(target: str, **scope: Any) -> Incoming:
-    path, _, query = target.partition("?")
-    whole = {"method": "GET", "path": "", "raw_path": path.encode(), "headers": []}
-    return Incoming.of(whole | {"query_string": query.encode()} | scope, nothing)
-
-
-def read(found: Addresses, target: str) -> Match:
-    return found.match(found.opened(incoming(target)))
 
 
 @pytest.fixture(scope="module")
@@ -137,70 +113,3 @@ def test_a_name_that_was_typed_without_encoding_is_signed_as_it_is_encoded(
     encoded = Signer(KEY).sign(typed.replace("ä", "%C3%A4"))
     raw = encoded.replace("%C3%A4", "ä").encode()
     assert size(signing_server.say(b"GET " + raw + b" HTTP/1.1\r\nHost: x\r\n\r\n")) == (64, 64)
-
-
-# By themselves
-
-
-@given(st.sampled_from(DOORS[:5]), st.data())
-def test_any_byte_of_a_signed_address_that_is_changed_is_forbidden(
-    door: str, data: st.DataObject
-) -> None:
-    found = Addresses(GRAMMAR, Security(keys=(KEY,)))
-    good = Signer(KEY).sign(door, expires=data.draw(st.sampled_from([None, 4_000_000_000])))
-    read(found, good)
-    place = data.draw(st.integers(1, len(good) - 1))
-    changed = good[:place] + chr(data.draw(st.integers(33, 126))) + good[place + 1 :]
-    # A question mark at the end is no query, and the same address.
-    assume(changed != good and not changed.endswith("?"))
-    with pytest.raises(Forbidden):
-        read(found, changed)
-
-
-def test_a_signature_allows_everything() -> None:
-    for security in (
-        Security(keys=(KEY,), presets_only=True),
-        Security(keys=(KEY,), unsigned=True, operations=("w",), widths=(5,)),
-    ):
-        found = Addresses(GRAMMAR, security)
-        with pytest.raises(Forbidden):
-            read(found, "/7x7/a.jpg")
-        assert read(found, Signer(KEY).sign("/7x7/a.jpg")) == Match("a.jpg", Transform.of(w=7, h=7))
-        with pytest.raises(Forbidden):
-            read(found, "/7x7/a.jpg")
-
-
-def test_what_was_allowed_is_remembered_with_its_signature_only() -> None:
-    found = Addresses(GRAMMAR, Security(keys=(KEY,), presets_only=True))
-    assert read(found, "/thumb/a.jpg") == read(found, "/thumb/a.jpg")
-    assert found._read.cache_info().hits == 1
-    read(found, Signer(KEY).sign("/thumb/a.jpg"))
-    assert found._read.cache_info().hits == 1
-
-
-def test_an_address_expires_though_it_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Addresses(GRAMMAR, Security(keys=(KEY,)))
-    now = 1_000_000.0
-    monkeypatch.setattr("safelight.http.addresses.time.time", lambda: now)
-    address = Signer(KEY).sign("/thumb/a.jpg", expires=1_000_010)
-    assert found.opened(incoming(address)).seconds_left == 10
-    now += 5
-    assert found.opened(incoming(address)).seconds_left == 5
-    assert found._verify.cache_info().hits == 1
-    now += 6 + TOLERANCE_SECONDS
-    with pytest.raises(Forbidden, match="expired"):
-        found.opened(incoming(address))
-
-
-def test_a_signature_is_for_what_follows_the_mount() -> None:
-    found = Addresses(GRAMMAR, Security(keys=(KEY,)))
-    address = "/images" + Signer(KEY).sign("/thumb/a.jpg")
-    assert found.opened(incoming(address, root_path="/images")).path == "/thumb/a.jpg"
-    with pytest.raises(RequestError):
-        read(found, address)
-
-
-@pytest.mark.parametrize("security", [Security(), Security(unsigned=True)])
-def test_without_keys_no_signature_is_valid(security: Security) -> None:
-    with pytest.raises(Forbidden, match="no keys"):
-        read(Addresses(GRAMMAR, security), Signer(KEY).sign("/thumb/a.jpg"))

@@ -10,7 +10,7 @@ import pytest
 
 from safelight.errors import SettingError, WorkerLost
 from safelight.http import Embedded, embedded
-from safelight.http.exchange import Incoming
+from safelight.http.exchange import incoming
 
 MEADOW = "photo-1mp.jpg"
 
@@ -159,13 +159,9 @@ def test_what_is_for_this_machine_is_off_unless_it_is_said(
 # Addresses as servers hand them on
 
 
-async def nothing() -> Any:
-    raise AssertionError("nobody asks for the body")
-
-
 def path_of(path: str, root: str = "", **scope: Any) -> str:
     whole = {"method": "GET", "path": path, "root_path": root, "headers": []} | scope
-    return Incoming.of(whole, nothing).path
+    return incoming(whole).path
 
 
 @pytest.mark.parametrize(

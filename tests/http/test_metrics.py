@@ -9,15 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from safelight.http import Application
-from safelight.http.metrics import _histogram, _simple
-from safelight.observe import Counter, Histogram
 from tests.support.asgi import applying, asked, scope
+from tests.support.exposition import of, read
 from tests.support.load import renderers
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, Stored, small_s3
 from tests.support.serving import Server, serving
@@ -36,25 +31,6 @@ def application(data: Path, tmp_path: Path) -> Iterator[Application]:
     """Give an application whose counts begin at nothing."""
     with applying(data / "photos", tmp_path / "variants") as application:
         yield application
-
-
-def read(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Read an exposition; every sample is there once, below its family's name."""
-    assert text.endswith("\n")
-    samples = [
-        sample for family in text_string_to_metric_families(text) for sample in family.samples
-    ]
-    found = {key(sample): sample.value for sample in samples}
-    assert len(found) == len(samples)
-    return found
-
-
-def key(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
-    return sample.name.removeprefix("safelight_"), frozenset(sample.labels.items())
-
-
-def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    return name, frozenset(labels.items())
 
 
 def told(application: Application) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -131,40 +107,10 @@ def test_all_metrics_and_no_others_are_documented(application: Application) -> N
 
 
 def test_metrics_are_told_only_where_they_are_wanted(application: Application) -> None:
-    application._metrics = False
+    application._doors._metrics = False
     assert asked(application, scope("/metrics"))[0] == 404
-    application._metrics = True
+    application._doors._metrics = True
     assert asked(application, scope("/metrics", method="POST"))[0] == 405
-
-
-@given(st.dictionaries(st.text(), st.integers(0, 10**15) | st.floats(0, 1e9)))
-def test_any_value_of_a_label_is_read_as_it_was(values: dict[str, float]) -> None:
-    counter = Counter("safelight_things_total", "Things.", ("what",))
-    for value, amount in values.items():
-        counter.add((value,), amount)
-    lines = _simple(counter.name, "counter", counter.meaning, counter.labels, counter.read())
-    # The format ends lines with a line feed alone; this parser also takes others for ends.
-    text = "".join(f"{line}\n" for line in lines)
-    if not any(set(value) & set("\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029") for value in values):
-        assert read(text) == {
-            of("things_total", what=value): amount for value, amount in values.items()
-        }
-
-
-@given(st.lists(st.floats(0, 30)))
-def test_a_histogram_is_read_as_it_was(took: list[float]) -> None:
-    histogram = Histogram("safelight_seconds", "Seconds.", ("stage",), (0.001, 0.25, 10.0))
-    for seconds in took:
-        histogram.observe(seconds, ("decode",))
-    counts = read("".join(f"{line}\n" for line in _histogram(histogram)))
-    if not took:
-        assert counts == {}
-        return
-    for bound in ("0.001", "0.25", "10", "+Inf"):
-        at_most = sum(seconds <= float(bound) for seconds in took)
-        assert counts[of("seconds_bucket", stage="decode", le=bound)] == at_most
-    assert counts[of("seconds_count", stage="decode")] == len(took)
-    assert counts[of("seconds_sum", stage="decode")] == pytest.approx(sum(took))
 
 
 def scraped(server: Server) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -13,7 +13,6 @@ import pytest
 from safelight import observe
 from safelight.errors import StoreUnavailable
 from safelight.http import Application
-from safelight.http.observing import door_of, told_path
 from safelight.signing import Signer
 from tests.support.asgi import Message, applying, asked, scope
 
@@ -144,31 +143,6 @@ def test_a_signature_is_not_logged(application: Application, lines: list[Any]) -
     assert asked(application, scope(signed.replace("w=50", "w=51")))[0] == 403
     assert [line["path"] for line in lines] == [f"/s-…/w=50/{PHOTO}", f"/s-…/w=51/{PHOTO}"]
     assert [line["door"] for line in lines] == ["native", "none"]
-
-
-@pytest.mark.parametrize(
-    ("raw", "told"),
-    [
-        ("/w=1/a.jpg?token=secret", "/w=1/a.jpg"),
-        ("/w=1/https://me:secret@example.com/a.jpg", "/w=1/https://…@example.com/a.jpg"),
-        ("/" + "a" * 5_000, "/" + "a" * 999),
-        ("/a%0Ab", "/a%0Ab"),
-    ],
-)
-def test_what_a_path_may_hide_is_not_told(raw: str, told: str) -> None:
-    assert told_path(scope(raw)) == told
-
-
-@pytest.mark.parametrize(
-    ("path", "door"),
-    [
-        ("/", "index"), ("/800x600/a.jpg", "native"), ("/original/a.jpg", "native"),
-        ("/pic/100/a.jpg", "pic"), ("/picture/a.jpg", "picture"), ("/resize", "resize"),
-        ("/info/a.jpg", "info"), ("/metrics", "metrics"), ("/openapi.json", "openapi.json"),
-    ],
-)  # fmt: skip
-def test_there_are_few_doors(path: str, door: str) -> None:
-    assert door_of(path) == door
 
 
 def test_a_client_that_leaves_is_counted(application: Application, lines: list[Any]) -> None:

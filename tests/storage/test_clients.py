@@ -126,3 +126,21 @@ def test_a_real_server_finds_the_bucket_in_the_host(
             tmp_path / "gateway" / "buckets" / "127" / "a" / "b c.jpg"
         ).read_bytes() == b"picture"
         assert [entry.key for entry in store.list()] == ["b c.jpg"]
+
+
+def test_one_bucket_has_one_client_as_long_as_it_is_in_use() -> None:
+    environment = {"AWS_ACCESS_KEY_ID": "1", "AWS_SECRET_ACCESS_KEY": "2", "AWS_REGION": "r"}
+    first = connect(parse("s3://photos/one"), seconds=1, environment=environment)
+    assert connect(parse("s3://photos/two"), seconds=1, environment=environment) is first
+    others = [
+        connect(parse("s3://photos"), seconds=2, environment=environment),
+        connect(parse("s3://photos?style=virtual"), seconds=1, environment=environment),
+        connect(parse("s3://photos"), seconds=1, environment={**environment, "AWS_REGION": "s"}),
+    ]
+    assert first not in others
+    assert len(set(others)) == len(others)
+
+
+def test_memory_is_shared_with_nobody() -> None:
+    first = connect(parse("memory:"), seconds=1)
+    assert connect(parse("memory:"), seconds=1) is not first

@@ -5,7 +5,18 @@ from __future__ import annotations
 import click
 
 from safelight import __version__
-from safelight.cli import addresses, files, serving, stores
+from safelight.cli import (
+    addresses,
+    backfill,
+    bundle,
+    consume,
+    files,
+    init,
+    process,
+    serving,
+    stores,
+    watch,
+)
 
 # \b keeps the lines of a paragraph apart.
 _HELP = """Resize images on request, on upload, or from the command line.
@@ -31,5 +42,6 @@ def main() -> None:
 
 for _command in (
     serving.serve, files.render, addresses.url, files.info, stores.purge, stores.check,
+    init.init, bundle.bundle, backfill.backfill, process.process, watch.watch, consume.consume,
 ):  # fmt: skip
     main.add_command(_command)

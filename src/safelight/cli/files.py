@@ -18,11 +18,11 @@ from safelight import config
 from safelight.cli.command import CONFIG, plainly, reason
 from safelight.errors import NotFound, SafelightError, SettingError
 from safelight.formats import BY_MIME, WRITABLE, by_suffix
-from safelight.http.pictures import described
 from safelight.picture import Rendering
 from safelight.service import Info
 from safelight.storage import Opened, opened_bytes
 from safelight.transform import Transform, parse
+from safelight.web.prints import described
 
 
 @click.command()

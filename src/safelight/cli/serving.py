@@ -36,12 +36,12 @@ def serve(
 
     Variants are made on the first request and kept in .safelight/variants.
     """
-    from safelight.cli import logs
     from safelight.http import Application
     from safelight.http.observing import tracer_of
-    from safelight.http.pages import examples
     from safelight.http.server import free_port
     from safelight.http.server import serve as run
+    from safelight.web import logs
+    from safelight.web.pages import examples
 
     overrides: dict[str, dict[str, Any]] = {
         "source": _given(url=f"file:{quote(str(directory))}" if directory else None),
@@ -63,6 +63,12 @@ def serve(
         )
     service = config.build(settings)
     service.sources.check()
+    pipelines = config.pipelines(
+        settings,
+        renderer=service.renderer,
+        stored=service.variants,
+        counted=service.metrics.store_calls,
+    )
     chosen = free_port(listening.host, listening.port)
     index = security.unrestricted and (
         listening.index == "on" or (listening.index == "local" and local)
@@ -84,7 +90,9 @@ def serve(
             click.echo(f"  off: {line}")
 
     run(
-        Application(service, settings, index=index, metrics=metrics, tracer=tracer),
+        Application(
+            service, settings, index=index, metrics=metrics, tracer=tracer, pipelines=pipelines
+        ),
         host=listening.host,
         port=chosen,
         idle_seconds=listening.idle_seconds,

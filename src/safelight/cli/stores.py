@@ -58,6 +58,10 @@ def check(file: Path | None) -> None:
     click.echo(f"source     fine ({settings.source.url})")
     service.variants.check()
     click.echo(f"variants   fine ({settings.variants.url})")
+    pipelines = config.pipelines(settings, renderer=service.renderer, stored=service.variants)
+    if pipelines is not None:
+        click.echo(f"pipelines  fine ({', '.join(each.name for each in pipelines.pipelines)})")
+        click.echo(f"outputs    fine ({', '.join(pipelines.check())})")
     try:
         service.start()
         found = service.capabilities

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
+import msgspec
+
 from safelight.errors import NotFound, RequestError
 from safelight.remote import is_remote, read
 from safelight.transform import Transform
@@ -15,12 +17,11 @@ _ESCAPE_FAULT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(msgspec.Struct, frozen=True):
     """What an address may refer to: presets by name, and what is filled in when left open."""
 
-    presets: Mapping[str, Transform] = field(default_factory=dict)
-    defaults: Transform = field(default_factory=Transform)
+    presets: Mapping[str, Transform] = msgspec.field(default_factory=dict)
+    defaults: Transform = msgspec.field(default_factory=Transform)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.remote import Remote, read_folder
 
@@ -11,8 +12,7 @@ from safelight.remote import Remote, read_folder
 _SUBDOMAINS = re.compile(r"(https?://)\*\.(?=[^/:.]+\.[^/:])")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A folder of a server, or the same folder of every server directly below a domain."""
 
     folder: Remote

@@ -14,9 +14,10 @@ from typing import Any
 from safelight import config
 from safelight.errors import SafelightError, SettingError
 from safelight.http.app import Application
-from safelight.http.exchange import Receive, Scope, Send, problem, respond
+from safelight.http.exchange import Receive, Scope, Send, respond
 from safelight.http.observing import tracer_of
 from safelight.service import Service
+from safelight.web.exchange import problem
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -120,7 +121,15 @@ class Embedded:
         index = settings.server.index == "on" and settings.security.unrestricted
         metrics = settings.observe.metrics == "on"
         tracer = tracer_of(settings.observe, export=False)
-        return Application(service, settings, index=index, metrics=metrics, tracer=tracer)
+        pipelines = config.pipelines(
+            settings,
+            renderer=service.renderer,
+            stored=service.variants,
+            counted=service.metrics.store_calls,
+        )
+        return Application(
+            service, settings, index=index, metrics=metrics, tracer=tracer, pipelines=pipelines
+        )
 
     def close(self) -> None:
         """End the workers, if they run; a request would start them again."""

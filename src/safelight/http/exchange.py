@@ -1,81 +1,37 @@
-"""A request as it came and a response as it goes, without meaning."""
+"""A request over ASGI as it comes, and a response as it is sent."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from safelight.errors import AddressTooLong, BodyTooSlow, Busy, EmptyBody, SafelightError
+from safelight.errors import BodyTooSlow, Busy, EmptyBody
 from safelight.limits import Limits
-from safelight.observe import current
 from safelight.storage import Opened, anonymous_file
+from safelight.web.exchange import Incoming, Response
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
-MAX_ADDRESS = 8_000
 # What an address may hold without being encoded (RFC 3986 §3.3).
 _AS_IT_IS = "/~!$&'()*+,;=:@"
-_ASCII = "".join(map(chr, range(128)))
-# An image opened by itself runs nothing, loads nothing, and is what its Content-Type says.
-_GUARD: Headers = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
-]
-NO_STORE = (b"cache-control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A request: method, path and query still percent-encoded, headers by lower-case name.
-
-    ``signed``: its address had a good signature, which is off; ``seconds_left`` is how long that
-    holds, None for ever.
-    """
-
-    method: str
-    path: str
-    query: str
-    root: str
-    headers: dict[bytes, bytes]
-    receive: Receive
-    signed: bool = False
-    seconds_left: float | None = None
-
-    @classmethod
-    def of(cls, scope: Scope, receive: Receive) -> Incoming:
-        """Read an ASGI scope. Raises AddressTooLong."""
-        raw: bytes = scope.get("raw_path") or _written(scope)
-        query: bytes = scope.get("query_string", b"")
-        if len(raw) + len(query) > MAX_ADDRESS:
-            raise AddressTooLong(f"an address may have {MAX_ADDRESS} characters")
-        if not raw.isascii():
-            # Typed by hand, as curl sends it on: what a browser would have encoded.
-            raw = quote(raw, safe=_ASCII).encode()
-        path = raw.partition(b"?")[0].decode("latin-1")
-        root: str = scope.get("root_path", "")
-        for prefix in (root, quote(root)) if root else ():
-            if path.startswith(f"{prefix}/"):
-                path = path[len(prefix) :]
-                break
-        headers = dict(scope["headers"])
-        if len(headers) < len(scope["headers"]):
-            headers = _joined(scope["headers"])
-        return cls(scope["method"], path, query.decode("latin-1"), root, headers, receive)
-
-    def header(self, name: bytes) -> str:
-        """Return a header's value, empty when it was not sent."""
-        return self.headers.get(name, b"").decode("latin-1")
+def incoming(scope: Scope) -> Incoming:
+    """Read an ASGI scope. Raises AddressTooLong."""
+    return Incoming.of(
+        scope["method"],
+        scope.get("raw_path") or _written(scope),
+        scope.get("query_string", b""),
+        scope.get("root_path", ""),
+        scope["headers"],
+    )
 
 
 def _written(scope: Scope) -> bytes:
@@ -91,59 +47,14 @@ def _written(scope: Scope) -> bytes:
     return quote(scope["path"], safe=_AS_IT_IS).encode()
 
 
-def _joined(pairs: Headers) -> dict[bytes, bytes]:
-    """Put header lines of the same name together (RFC 9110 §5.3)."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        headers[name] = headers[name] + b", " + value if name in headers else value
-    return headers
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A status, headers beyond the usual, and a body."""
-
-    status: int
-    headers: Headers
-    body: bytes = b""
-    guard: Headers = field(default_factory=lambda: _GUARD)
-
-
 async def respond(send: Send, response: Response, *, head: bool, closing: bool) -> None:
     """Send a response; of a HEAD request all but the body. ``closing``: it is the last one here."""
-    headers = [*response.headers, *response.guard, (b"x-request-id", current().id.encode())]
+    headers = response.complete()
     if closing:
         headers.append((b"connection", b"close"))
-    if response.status != 304:
-        headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if head else response.body
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def problem(error: SafelightError, extra: Headers | None = None) -> Response:
-    """Write an error as RFC 9457 problem details, with the id under which the log has it."""
-    request = current()
-    request.code = error.code
-    details = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status,
-        "code": error.code,
-        "detail": error.detail,
-        "retryable": error.retryable,
-        "request_id": request.id,
-    }
-    headers = [(b"content-type", b"application/problem+json"), NO_STORE, *(extra or [])]
-    if error.retry_after_seconds is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
-    return Response(error.status, headers, json.dumps(details).encode() + b"\n")
-
-
-def document(value: object, status: int = 200) -> Response:
-    """Write a JSON answer that is not to be kept."""
-    body = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
-    return Response(status, [(b"content-type", b"application/json"), NO_STORE], body)
 
 
 class Uploads:
@@ -159,7 +70,7 @@ class Uploads:
         self._room = most_bytes
         self._lock = threading.Lock()
 
-    async def receive(self, incoming: Incoming) -> Opened:
+    async def receive(self, incoming: Incoming, receive: Receive) -> Opened:
         """Receive a body into anonymous memory; give it to ``release`` when it is done with.
 
         The server underneath has no time limit for bodies: without one here, half-sent bodies
@@ -172,7 +83,7 @@ class Uploads:
         descriptor = anonymous_file()
         size = 0
         try:
-            async for chunk in _chunks(incoming.receive, deadline):
+            async for chunk in _chunks(receive, deadline):
                 self._limits.check_bytes(size + len(chunk))
                 self._take(len(chunk))
                 size += len(chunk)
@@ -197,6 +108,16 @@ class Uploads:
             if size > self._room:
                 raise Busy("too many images are being received at the moment: try again shortly")
             self._room -= size
+
+
+async def received(receive: Receive, *, seconds: float, check: Callable[[int], None]) -> bytes:
+    """Receive a small body; ``check`` refuses a size by raising. Raises BodyTooSlow."""
+    deadline = time.monotonic() + seconds
+    body = b""
+    async for chunk in _chunks(receive, deadline):
+        check(len(body) + len(chunk))
+        body += chunk
+    return body
 
 
 async def _chunks(receive: Receive, deadline: float) -> Any:

@@ -14,8 +14,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from safelight import __version__
 from safelight.http.exchange import Scope
-from safelight.http.observing import told_path
+from safelight.http.observing import sent_path
 from safelight.observe import Request
+from safelight.web.observing import told_path
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "CONNECT")
 
@@ -36,7 +37,7 @@ class Traces:
             kind=SpanKind.SERVER,
             attributes={
                 "http.request.method": _method(scope),
-                "url.path": told_path(scope),
+                "url.path": told_path(sent_path(scope)),
                 "url.scheme": scope.get("scheme", "http"),
                 "safelight.request_id": request.id,
             },

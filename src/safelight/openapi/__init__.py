@@ -9,7 +9,7 @@ from __future__ import annotations
 from safelight import __version__
 from safelight.dialects import Grammar
 from safelight.formats import BY_NAME, WRITABLE
-from safelight.openapi import problems, schemas
+from safelight.openapi import events, problems, schemas
 from safelight.openapi.schemas import TEXT, Json
 from safelight.operations import PARAMETERS
 
@@ -73,6 +73,7 @@ def _paths(grammar: Grammar) -> Json:
             ],
         ),
         "/resize": {"post": _resize()},
+        "/events": events.door(),
         "/info/{key}": _read(_info()),
         "/healthz": _read(
             {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias, cast
 
 from safelight.params.kind import Part
@@ -247,6 +246,8 @@ class Ratio:
 
     def parse(self, text: str) -> tuple[int, int]:
         """Read a ratio. Raises ValueError for anything else."""
+        from fractions import Fraction
+
         width, colon, height = text.partition(":")
         numbers = [width, height if colon else "1"]
         if not all(re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", number) for number in numbers):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
 
 from safelight.errors import SettingError
 from safelight.storage.store import is_plain_key
@@ -30,8 +31,7 @@ _ENDPOINT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """What the URL of a store says.
 
     ``kind`` is its scheme, ``name`` the bucket or container, ``prefix`` what all keys begin with
@@ -41,7 +41,7 @@ class Address:
     kind: str
     name: str = ""
     prefix: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __str__(self) -> str:
         """Name the store, without its options."""
@@ -102,8 +102,7 @@ def _options(kind: str, query: str) -> dict[str, str]:
     return options
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
+class _Option(msgspec.Struct, frozen=True):
     valid: Callable[[str], object]
     expected: str
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
+import msgspec
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
@@ -25,8 +27,7 @@ _RETRIES = 3
 _COS_CREATE = {"x-cos-forbid-overwrite": "true"}
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(msgspec.Struct, frozen=True, weakref=True, eq=False):
     """A client of obstore's, and how it creates: ``creating`` has its plain puts refuse to replace.
 
     Where there is no ``creating``, a put of the mode "create" does so.
@@ -36,13 +37,35 @@ class Client:
     creating: Any = None
 
 
+# A client has connections of its own, and reads all certificates that are trusted: some ms.
+_SHARED: WeakValueDictionary[object, Client] = WeakValueDictionary()
+_LOCK = threading.Lock()
+
+
 def connect(
     address: Address, *, seconds: float, environment: Mapping[str, str] = os.environ
 ) -> Client:
-    """Make a client whose every call, with all its tries, ends within ``seconds``.
+    """Give a client whose every call, with all its tries, ends within ``seconds``.
 
-    It speaks to nobody yet. Raises SettingError.
+    A new one speaks to nobody yet. Who asks for the same meanwhile gets the same. Raises
+    SettingError.
     """
+    if address.kind == "memory":
+        return Client(MemoryStore())
+    same = (
+        address.kind,
+        address.name,
+        frozenset(address.options.items()),
+        seconds,
+        frozenset(environment.items()),
+    )
+    with _LOCK:
+        client = _SHARED.get(same) or _connected(address, seconds, environment)
+        _SHARED[same] = client
+    return client
+
+
+def _connected(address: Address, seconds: float, environment: Mapping[str, str]) -> Client:
     try:
         return _KINDS[address.kind](address, timing(seconds), environment)
     except (BaseError, ValueError):
@@ -71,12 +94,6 @@ def timing(seconds: float) -> dict[str, Any]:
             },
         },
     }
-
-
-def _memory(
-    _address: Address, _times: Mapping[str, Any], _environment: Mapping[str, str]
-) -> Client:
-    return Client(MemoryStore())
 
 
 def _s3(address: Address, times: Mapping[str, Any], environment: Mapping[str, str]) -> Client:
@@ -173,4 +190,4 @@ def _first(environment: Mapping[str, str], *names: str) -> str | None:
     return next((environment[name] for name in names if environment.get(name)), None)
 
 
-_KINDS = {"memory": _memory, "s3": _s3, "az": _az, "gs": _gs, "cos": _cos}
+_KINDS = {"s3": _s3, "az": _az, "gs": _gs, "cos": _cos}

@@ -7,7 +7,8 @@ the answer's body. What is made of it here is one sentence without either.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.storage.credentials import VARIABLES
 
@@ -32,8 +33,7 @@ _ELSEWHERE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """A failed call: the status and code of the answer, and what obstore said without it."""
 
     status: int | None

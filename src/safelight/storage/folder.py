@@ -27,6 +27,8 @@ from safelight.storage.store import (
 
 _TEMPORARY = ".tmp-"
 _ATTRIBUTES = ".attributes"
+# Of each part of a key: what file systems allow, less the suffix of the file beside it.
+MOST_NAME_BYTES = 255 - len(_ATTRIBUTES)
 # How exact "last used" is: touching a file at every hit would be a write per read.
 _TOUCH_SECONDS = 1.0
 
@@ -118,7 +120,7 @@ class FolderStore:
             # Attributes without their object would be counted by nobody, and stay for ever.
             with contextlib.suppress(OSError):
                 os.unlink(path + _ATTRIBUTES)
-            raise _unwritable(error) from error
+            raise _unwritable(self.root, error) from error
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a file unless there is one."""
@@ -128,12 +130,12 @@ class FolderStore:
         except FileExistsError:
             return False
         except OSError as error:
-            raise _unwritable(error) from error
+            raise _unwritable(self.root, error) from error
         try:
             _write_all(descriptor, data)
         except OSError as error:
             os.unlink(path)
-            raise _unwritable(error) from error
+            raise _unwritable(self.root, error) from error
         finally:
             os.close(descriptor)
         return True
@@ -148,7 +150,7 @@ class FolderStore:
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     name.unlink()
         except OSError as error:
-            raise _unwritable(error) from error
+            raise _unwritable(self.root, error) from error
         for folder in path.relative_to(self.root).parents[:-1]:
             try:
                 (self.root / folder).rmdir()
@@ -255,8 +257,9 @@ def _unreadable(key: str, error: OSError) -> NotFound | StoreUnavailable:
     return missing(key)
 
 
-def _unwritable(error: OSError) -> StoreUnavailable:
-    return StoreUnavailable(f"the store cannot be written: {error.strerror}")
+def _unwritable(root: Path, error: OSError) -> StoreUnavailable:
+    said = "the store cannot be written"
+    return StoreUnavailable(said, f"{said}: {error.strerror} ({root})")
 
 
 def _touch(descriptor: int, now: float, found: os.stat_result) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.storage.store import Entry, Opened, Source, Stat, missing
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """A store for the keys that begin with ``prefix``.
 
     There they go without it, unless ``whole``: then the prefix is part of the store's own keys.

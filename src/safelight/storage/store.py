@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from safelight.errors import NotFound
 
@@ -15,8 +15,7 @@ from safelight.errors import NotFound
 _NOT_PLAIN = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     """What is known of an object without reading it: version, size in bytes, time of change."""
 
     version: str
@@ -24,8 +23,7 @@ class Stat:
     modified: float
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(msgspec.Struct, frozen=True):
     """The bytes of an object; ``version`` changes whenever they do.
 
     ``attributes`` is None where they have to be asked for with ``Store.attributes``.
@@ -36,8 +34,7 @@ class Object:
     attributes: Mapping[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One object of a listing: its key, size in bytes and time of last use."""
 
     key: str
@@ -152,6 +149,8 @@ def anonymous_file() -> int:
     """Open an empty file without a name, in memory where the system can."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("safelight", os.MFD_CLOEXEC)
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.formats import WRITABLE
@@ -26,7 +27,7 @@ from safelight.variants.layout import (
     variant_key,
     version_mark,
 )
-from safelight.variants.leases import LEASE_SECONDS, Leases
+from safelight.variants.leases import LEASE_SECONDS, Lease, Leases
 from safelight.variants.purge import Purge
 from safelight.variants.texts import entry_of, seconds_of
 
@@ -47,8 +48,7 @@ _REMEMBERED = 8_192
 _MIMES = frozenset(format.mime for format in WRITABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True):
     """A stored variant: its bytes, MIME type, and when it was made, in seconds."""
 
     data: bytes
@@ -56,8 +56,7 @@ class Variant:
     made: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
+class _Verified(msgspec.Struct, frozen=True):
     state: str
     name: str
     mime: str
@@ -175,9 +174,9 @@ class Variants:
         self.bound.grown(len(data))
         return made
 
-    def lease(self, key: VariantKey) -> AbstractContextManager[bool]:
+    def lease(self, key: VariantKey) -> AbstractContextManager[Lease]:
         """Ask to be the only process that makes a variant; False when another one does."""
-        return self._leases.lease(key)
+        return self._leases.lease(key.name)
 
     def check(self) -> None:
         """Make sure that variants can be stored and read back. Raises StoreUnavailable."""

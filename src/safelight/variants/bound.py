@@ -27,6 +27,12 @@ class Bound:
         self._bytes: int | None = None
         self._new = 0
         self.sweeping = False
+        self._sweeper: threading.Thread | None = None
+
+    def settle(self, deadline: float) -> None:
+        """Wait for the end of a sweep, at most until a time of ``time.monotonic()``."""
+        if self._sweeper is not None:
+            self._sweeper.join(max(0.0, deadline - time.monotonic()))
 
     def grown(self, size: int) -> None:
         """Count what was written, and sweep in the background when it is too much."""
@@ -37,7 +43,10 @@ class Bound:
             if self.sweeping or self._fits():
                 return
             self.sweeping = True
-        threading.Thread(target=self._sweep_until, name="safelight-sweep", daemon=True).start()
+        self._sweeper = threading.Thread(
+            target=self._sweep_until, name="safelight-sweep", daemon=True
+        )
+        self._sweeper.start()
 
     def _fits(self) -> bool:
         if self._max_bytes is None:

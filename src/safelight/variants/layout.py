@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
+
+import msgspec
 
 from safelight.storage.store import is_plain_key
 
@@ -39,8 +40,7 @@ _MOST_FOLDERS = 8
 _TAGS = re.compile(r"-(p[0-9a-f]{12})")
 
 
-@dataclass(frozen=True, slots=True)
-class VariantKey:
+class VariantKey(msgspec.Struct, frozen=True):
     """Where a variant lies, and the name that says which picture it is.
 
     ``index`` is where an entry tells of it, empty where its own place does.

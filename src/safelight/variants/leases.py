@@ -1,4 +1,4 @@
-"""Who makes a variant, among all processes on all machines that share a store.
+"""Who does a piece of work, among all processes on all machines that share a store.
 
 The right is an object that only one can create. Whoever has it writes it anew now and then; who
 waits for it sees that, by their own clock and nobody else's: a lease that has not changed for its
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.storage import Store
-from safelight.variants.layout import LEASE, VariantKey
+from safelight.variants.layout import LEASE
 
 # How long those who wait trust a lease that does not change, and how often it is written.
 LEASE_SECONDS = 3.0
@@ -28,45 +28,76 @@ _BEATS = 4
 _WATCHED = 1_024
 
 
+class Lease:
+    """A right, as far as this process knows; false where another one has it."""
+
+    def __init__(self, seconds: float, *, mine: bool) -> None:
+        """Say whether it was got; it holds for ``seconds`` since it was last ``written``."""
+        self._seconds = seconds
+        self._mine = mine
+        self._written = _now()
+        self.tried = time.monotonic()
+
+    def __bool__(self) -> bool:
+        """Tell whether the right was got."""
+        return self._mine
+
+    @property
+    def sure(self) -> bool:
+        """Whether nobody else can have it by now: not after a silence, such as a frozen machine."""
+        ages = (now - then for now, then in zip(_now(), self._written, strict=True))
+        return self._mine and max(ages) < self._seconds
+
+    def written(self, began: tuple[float, float]) -> None:
+        """Note that it was written anew by a call that ``began`` then."""
+        self._written = began
+
+
 class Leases:
-    """The rights to make variants, kept in their store."""
+    """Rights to do what shall be done once, kept in a store that all share."""
 
     def __init__(self, store: Store, *, seconds: float = LEASE_SECONDS) -> None:
         """``seconds``: how long a lease holds without being written anew."""
         self._store = store
         self._seconds = seconds
         self._changed = threading.Condition()
-        self._held: dict[str, float] = {}
+        self._held: dict[str, Lease] = {}
         self._beating = False
         # Leases of others: what they were when they were last seen to change, and when that was.
         self._watched: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     @contextmanager
-    def lease(self, key: VariantKey) -> Iterator[bool]:
-        """Ask to be the only process that makes a variant; False when another one does.
+    def lease(self, name: str) -> Iterator[Lease]:
+        """Ask to be the only process that does what has a name; false when another one does.
 
         A store that cannot be written gives everyone the right: work done twice is better than not
         at all.
         """
-        path = f"{LEASE}{key.name}"
+        path = f"{LEASE}{name}"
+        # Counted from before it is written: those who wait count from when they see it.
+        lease = Lease(self._seconds, mine=True)
         try:
             mine = self._create(path)
             if not mine and self._abandoned(path):
                 self._drop(path)
+                lease = Lease(self._seconds, mine=True)
                 mine = self._create(path)
         except StoreUnavailable:
-            yield True
+            yield Lease(self._seconds, mine=True)
             return
         if not mine:
-            yield False
+            yield Lease(self._seconds, mine=False)
             return
-        self._hold(path)
+        self._hold(path, lease)
         try:
-            yield True
+            yield lease
         finally:
             with self._changed:
-                del self._held[path]
-            self._drop(path)
+                if self._held.get(path) is lease:
+                    del self._held[path]
+            # After a silence it may be somebody else's.
+            if lease.sure:
+                self._drop(path)
 
     def _create(self, path: str) -> bool:
         return self._store.create(path, _holder(self._seconds))
@@ -94,9 +125,9 @@ class Leases:
                     self._watched.popitem(last=False)
         return now - since > seconds
 
-    def _hold(self, path: str) -> None:
+    def _hold(self, path: str, lease: Lease) -> None:
         with self._changed:
-            self._held[path] = time.monotonic()
+            self._held[path] = lease
             if self._beating:
                 self._changed.notify()
                 return
@@ -112,17 +143,21 @@ class Leases:
                     self._beating = False
                     return
                 old = time.monotonic() - pause
-                due = [path for path, written in self._held.items() if written <= old]
-            for path in due:
-                self._renew(path)
+                due = [(path, lease) for path, lease in self._held.items() if lease.tried <= old]
+            for path, lease in due:
+                self._renew(path, lease)
             time.sleep(pause / 2)
 
-    def _renew(self, path: str) -> None:
+    def _renew(self, path: str, lease: Lease) -> None:
+        lease.tried = time.monotonic()
+        if not lease.sure:
+            return
+        began = _now()
         with suppress(StoreUnavailable):
             self._store.put(path, _holder(self._seconds), {})
+            lease.written(began)
         with self._changed:
             if path in self._held:
-                self._held[path] = time.monotonic()
                 return
         # Given back while it was being written.
         self._drop(path)
@@ -130,6 +165,11 @@ class Leases:
     def _drop(self, path: str) -> None:
         with suppress(StoreUnavailable):
             self._store.delete(path)
+
+
+def _now() -> tuple[float, float]:
+    """Read the clocks: one does not go on while a machine sleeps, the other may be set."""
+    return time.monotonic(), time.time()
 
 
 def _holder(seconds: float) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from safelight.errors import StoreUnavailable
 from safelight.variants import Variants
@@ -35,6 +36,12 @@ class Outdated:
     def close(self) -> None:
         """Drop what waits."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def settle(self, deadline: float) -> None:
+        """Wait until nothing waits to be removed, at most until a time of ``time.monotonic()``."""
+        if self._waiting:
+            last = self._threads.submit(lambda: None)
+            wait([last], max(0.0, deadline - time.monotonic()))
 
     def saw(self, source: str, version: str | None) -> None:
         """Note the version of a source, None when there is none; never waits, never fails."""

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from safelight import config, observe
-from safelight.cli import logs
 from safelight.errors import SettingError
-from safelight.http.observing import ACCESS
 from safelight.observe import Observe, Request
 from safelight.signing import Signer
+from safelight.web import logs
+from safelight.web.observing import ACCESS
 from tests.support.serving import serving
 
 KEY, OTHER_KEY, ADMIN_KEY = (f"{name} key, which nobody shall read" for name in "abc")
@@ -119,7 +119,8 @@ log_level = "debug"
 
 def test_a_server_without_traces_does_not_load_what_makes_them(tmp_path: Path) -> None:
     code = (
-        "import sys; from safelight.cli import serving, logs; from safelight.http import server;"
+        "import sys; from safelight.web import logs; from safelight.cli import serving;"
+        "from safelight.http import server;"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

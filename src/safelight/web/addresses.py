@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from functools import lru_cache, partial
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from safelight.access import Security
 from safelight.dialects import Grammar, Match, match
 from safelight.dialects.grammar import decode, write_key
 from safelight.errors import SafelightError
-from safelight.http.exchange import Incoming, Response
 from safelight.signing import is_signed, verify
+from safelight.web.exchange import Incoming, Response
 
 _REMEMBERED = 4_096
 _ENCODED = re.compile(r"%(?:3D|2C)", re.IGNORECASE)

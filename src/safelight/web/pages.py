@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-import platform
-from importlib.resources import files
+import sys
 from string import Template
 
 from safelight import __version__
 from safelight.dialects.grammar import write_key
 from safelight.errors import NotFound
-from safelight.http.exchange import NO_STORE, Headers, Response, document
 from safelight.service import Service
+from safelight.web.exchange import NO_STORE, Headers, Response, document
 
 _MOST_SAMPLES = 24
 _STATIC = {"safelight.js": b"text/javascript; charset=utf-8"}
@@ -91,7 +90,7 @@ def health(service: Service) -> Response:
         {
             "status": "alive",
             "safelight": __version__,
-            "python": platform.python_version(),
+            "python": "{}.{}.{}".format(*sys.version_info),
             **service.capabilities,
         }
     )
@@ -104,4 +103,6 @@ def ready(service: Service) -> Response:
 
 
 def _text(name: str) -> str:
-    return (files("safelight") / "web" / name).read_text(encoding="utf-8")
+    from importlib.resources import files
+
+    return (files("safelight") / "web" / "browser" / name).read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from safelight.http.exchange import NO_STORE, Headers, Response
 from safelight.service import Answer
+from safelight.web.exchange import NO_STORE, Headers, Response
 
 
 class Redirects:

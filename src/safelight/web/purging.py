@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 
 from safelight.config import Settings, purger
 from safelight.dialects.grammar import read_key, read_query
 from safelight.errors import Forbidden, RequestError
-from safelight.http.exchange import Incoming, Response, document
 from safelight.purging import Purged
 from safelight.service import Service
+from safelight.web.exchange import Incoming, Response, document
 
 _KINDS = ("prefix", "preset", "all")
 
@@ -23,20 +22,20 @@ class Purging:
         self._purger = purger(settings, service.variants)
         self._expected = f"bearer {settings.security.admin_key}".encode()
 
-    async def answer(self, incoming: Incoming) -> Response:
-        """Answer ``/purge/{key}``, ``/purge?prefix=``, ``?preset=`` or ``?all=1``.
-
-        Raises Forbidden, RequestError, StoreUnavailable.
-        """
-        self._check(incoming)
-        purged = await asyncio.to_thread(self._purge, incoming)
-        return document({"removed": len(purged.paths), "cdn": purged.cdn})
-
-    def _check(self, incoming: Incoming) -> None:
+    def check(self, incoming: Incoming) -> None:
+        """Make sure that a request may remove something. Raises Forbidden."""
         scheme, _, key = incoming.headers.get(b"authorization", b"").partition(b" ")
         given = scheme.lower() + b" " + key.strip()
         if not hmac.compare_digest(given, self._expected):
             raise Forbidden("this takes the header Authorization: Bearer and the admin key")
+
+    def answer(self, incoming: Incoming) -> Response:
+        """Answer ``/purge/{key}``, ``/purge?prefix=``, ``?preset=`` or ``?all=1``, once checked.
+
+        Raises RequestError, StoreUnavailable.
+        """
+        purged = self._purge(incoming)
+        return document({"removed": len(purged.paths), "cdn": purged.cdn})
 
     def _purge(self, incoming: Incoming) -> Purged:
         text = incoming.path.removeprefix("/purge").removeprefix("/")

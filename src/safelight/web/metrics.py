@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from safelight import __version__
-from safelight.http.exchange import NO_STORE, Response
 from safelight.observe import Histogram, Labels
 from safelight.service import Service
+from safelight.web.exchange import NO_STORE, Response
 from safelight.workers.memory import resident_bytes
 
 _TYPE = b"text/plain; version=0.0.4; charset=utf-8"

@@ -1,4 +1,4 @@
-"""How the server writes its log: for people or for programs."""
+"""How the log is written: for people or for programs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from safelight import observe
-from safelight.http.observing import ACCESS
 from safelight.observe import Observe
 from safelight.signing import redacted
+from safelight.web.observing import ACCESS
 
 
 class Text(logging.Formatter):
@@ -53,6 +53,9 @@ def set_up(settings: Observe) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if settings.log_format == "json" else Text())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    # What libvips says of each of its steps is for who looks into it.
+    steps = logging.WARNING if settings.log_level == "info" else logging.NOTSET
+    logging.getLogger("pyvips").setLevel(steps)
     # A line of the access log is complete, and wanted at any level.
     lines = logging.StreamHandler(sys.stderr)
     ACCESS.handlers = [lines]

@@ -10,7 +10,8 @@ from PIL import Image
 from safelight import cli
 from tests.support.serving import clean_environment
 
-COMMANDS = ("serve", "render", "url", "info", "purge", "check")
+COMMANDS = ("serve", "render", "url", "info", "purge", "check", "init", "bundle", "backfill",
+            "process", "watch", "consume")  # fmt: skip
 MEADOW = "photos/photo-1mp.jpg"  # 1280 x 1024
 
 

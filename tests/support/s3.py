@@ -42,16 +42,24 @@ class Stored:
 
 @dataclass
 class SmallS3:
-    """What is stored, by bucket and key, and the port it is served at."""
+    """What is stored, by bucket and key, and the port it is served at.
+
+    Who holds the ``lock`` keeps all requests waiting; ``asked`` counts them.
+    """
 
     port: int
     region: str
     buckets: dict[str, dict[str, Stored]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    asked: int = 0
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Store an object, as if by a client."""
+        self.bucket(bucket)[key] = Stored(data, {}, time.time())
 
     def bucket(self, name: str) -> dict[str, Stored]:
         """Make a bucket, or give the one that is there."""
@@ -65,11 +73,16 @@ class Refused(Exception):
 
 
 @contextmanager
-def small_s3(*, region: str = "us-east-1", domain: str = "") -> Iterator[SmallS3]:
-    """Serve an empty store; below ``domain`` the first label of a host is the bucket."""
+def small_s3(
+    *, region: str = "us-east-1", domain: str = "", idle_seconds: float | None = None
+) -> Iterator[SmallS3]:
+    """Serve an empty store; below ``domain`` the first label of a host is the bucket.
+
+    ``idle_seconds``: how long a connection may say nothing before it is closed.
+    """
 
     class Handler(_Handler):
-        pass
+        timeout = idle_seconds
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True
@@ -91,6 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that a body is welcome: some clients wait a second for it."""
+        welcome = super().handle_expect_100()
+        self.wfile.flush()
+        return welcome
+
     def _answered(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         target = urlsplit(self.path)
@@ -106,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         bucket, key = self._named()
+        self.store.asked += 1
         with self.store.lock:
             if bucket not in self.store.buckets:
                 raise Refused(404, "NoSuchBucket")

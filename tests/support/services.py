@@ -3,13 +3,13 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from safelight.dialects import Match
 from safelight.limits import Limits
-from safelight.picture import Analysis, Header, Rendering
+from safelight.picture import Analysis, Developed, Header, Rendering, Wish
 from safelight.service import Located, Service
 from safelight.storage import Opened
 from safelight.transform import Transform
@@ -42,6 +42,23 @@ class Gate:
         assert self.open.wait(20)
         self.meanwhile()
         return self.inside.render(source, transform, deadline=deadline, pictures=pictures)
+
+    def develop(
+        self,
+        source: Opened,
+        wishes: Sequence[Wish],
+        *,
+        deadline: float,
+        pictures: Pictures = NONE,
+        analyse: bool = False,
+        facts: str = "none",
+    ) -> Developed:
+        self.renders += 1
+        assert self.open.wait(20)
+        self.meanwhile()
+        return self.inside.develop(
+            source, wishes, deadline=deadline, pictures=pictures, analyse=analyse, facts=facts
+        )
 
     def probe(self, source: Opened, *, deadline: float) -> Header:
         self.renders += 1

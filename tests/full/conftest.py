@@ -10,12 +10,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.bundles import Made, bundling
 
 if TYPE_CHECKING:  # `make test` collects this folder too, and has no Playwright
     from playwright.sync_api import Browser
@@ -32,6 +35,21 @@ CHROMIUM_ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives a browser, so that it is run apart."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Made]]]:
+    """Begin the zips of functions: a test waits for the one that it needs."""
+    with bundling(tmp_path_factory.mktemp("zips")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.full
 
-WEB = Path(__file__).parents[2] / "src" / "safelight" / "web"
+WEB = Path(__file__).parents[2] / "src" / "safelight" / "web" / "browser"
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "device_scale_factor": 1}

@@ -1,0 +1,1 @@
+"""What is needed to run Safelight somewhere else: deployment folders, and zips for functions."""

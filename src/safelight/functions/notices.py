@@ -1,0 +1,65 @@
+"""What a platform tells of uploads becomes effects, before it is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import SafelightError
+from safelight.events import read
+from safelight.functions.runtime import Runtime
+
+if TYPE_CHECKING:
+    from safelight.pipelines import Outcome
+
+# What storing and answering take once pictures are made; of a call that is short, a fifth.
+_MARGIN_SECONDS = 1.0
+_MARGIN_SHARE = 0.2
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def handle(
+    runtime: Runtime,
+    payload: object,
+    headers: Mapping[str, str] = _NOTHING,
+    *,
+    name: str = "",
+    deadline: float | None = None,
+) -> Mapping[str, Any]:
+    """Do what a notice asks for; returns what its sender is answered.
+
+    ``headers`` are those it came with; ``name`` and ``deadline``: see Runtime, but there is never
+    more time than pipelines may take. Whatever happens to one event, the others are
+    handled. Raises EventUnknown, SettingError, and Unavailable where all shall come once more.
+    """
+    until = time.monotonic() + runtime.settings.events.seconds
+    until = until if deadline is None else min(until, deadline)
+    notice = read(payload, headers)
+    outcomes: list[dict[str, Any]] = []
+    faults: list[SafelightError] = []
+    for _, ended in runtime.each(notice, name=name, deadline=until):
+        if isinstance(ended, SafelightError):
+            faults.append(ended)
+        else:
+            outcomes += map(_told, ended)
+    for fault in faults:
+        raise fault
+    return {"outcomes": outcomes} if notice.reply is None else notice.reply
+
+
+def shortened(seconds: float) -> float:
+    """Leave some of a call's time for its answer."""
+    return seconds - min(_MARGIN_SECONDS, _MARGIN_SHARE * seconds)
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told = {
+        "status": outcome.status,
+        "source": outcome.source,
+        "pipeline": outcome.pipeline,
+        "reason": outcome.reason,
+        "written": [written.key for written in outcome.outputs],
+    }
+    return {name: value for name, value in told.items() if value}

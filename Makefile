@@ -6,6 +6,8 @@ SHELL := /bin/sh
 
 PYTHON ?=
 ARGS ?=
+# How many tests run at once: many of them start servers of several processes.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,13 +23,17 @@ serve: $(VENV)/.ready ## serve examples/photos at http://127.0.0.1:8000/
 
 .PHONY: test
 test: $(VENV)/.ready-dev ## run the tests that need only Python
-	@$(BIN)/python -m pytest -m "not full" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not full" $(ARGS)
 
 .PHONY: test-full
 test-full: full-tools $(VENV)/.ready-full ## run the tests that need a browser, Node or Go
-	@$(BIN)/python -m pytest -m full $(ARGS) tests/full
 	@# Apart: while a browser is driven its event loop runs, and others cannot begin one.
-	@$(BIN)/python -m pytest -m full $(ARGS) --ignore=tests/full
+	@$(call full,full and browser)
+	@$(call full,full and not browser)
+
+# Nothing is wrong with a choice (ARGS="-k ...") that is of one kind only.
+full = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(1)" $(ARGS) || \
+	{ [ $$? -eq 5 ] && [ -n "$(ARGS)" ]; }
 
 .PHONY: full-tools
 full-tools:
@@ -81,8 +87,8 @@ $(VENV)/.ready-dev: pyproject.toml | $(VENV)/.made
 	@touch $(VENV)/.ready $@
 
 $(VENV)/.ready-full: pyproject.toml | $(VENV)/.made
-	@echo "$(VENV): installing safelight[dev,browser,contract,frameworks]"
-	@$(BIN)/python -m pip install -q -e '.[dev,browser,contract,frameworks]'
+	@echo "$(VENV): installing safelight[dev,browser,contract,dask,frameworks]"
+	@$(BIN)/python -m pip install -q -e '.[dev,browser,contract,dask,frameworks]'
 	@touch $(VENV)/.ready $(VENV)/.ready-dev $@
 
 # A name on PATH proves nothing (a version manager leaves names that fail), so each candidate is run.

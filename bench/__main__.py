@@ -6,15 +6,18 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import backfill, cold, engine, memory, operations, report, serve, upload
 from bench import bytes as outputs
-from bench import engine, memory, operations, report, serve
 
 _SECTIONS: dict[str, tuple[str, Callable[..., list[report.Row]]]] = {
     "engine": ("Engine", engine.measure),
     "bytes": ("Outputs", outputs.measure),
     "operations": ("Operations", operations.measure),
+    "upload": ("Upload", upload.measure),
     "serve": ("Server", serve.measure),
+    "backfill": ("Back-fill", backfill.measure),
     "memory": ("Memory", memory.measure),
+    "cold": ("Functions", cold.measure),
 }
 
 

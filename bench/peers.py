@@ -55,7 +55,7 @@ class Sharp:
 
 
 def judge() -> Any:
-    """Find the Python port of SSIMULACRA 2 (https://pypi.org/project/ssimulacra2), or install it.
+    """Find the Python port of SSIMULACRA 2 (the package ssimulacra2), or install it.
 
     Raises SystemExit when it cannot be.
     """

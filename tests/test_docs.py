@@ -3,8 +3,9 @@
 ``sh`` blocks run line by line in a folder with ``examples/photos``, a server of the same files
 behind the address that the documents name; ``console`` blocks show what a command says, with … for
 what differs between machines; ``toml`` blocks are loaded as settings; of ``html`` blocks every
-address is asked for; ``python`` blocks are run, ``pycon`` blocks say what they show. ``js`` blocks,
-and other people's frameworks, are tried in tests/full.
+address is asked for; ``python`` blocks are run, ``pycon`` blocks say what they show. ``bash``
+blocks need an account somewhere, or a server that is set up for them: they are read as a shell
+reads them. ``js`` blocks, and other people's frameworks, are tried in tests/full.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import pytest
 
 from safelight import config
+from safelight.config.settings import NAMED, REPEATED, sections
 from tests.support.commands import run
 from tests.support.origin import origin
 from tests.test_layers import LAYERS
@@ -39,11 +41,17 @@ ADDRESS = "127.0.0.1:8000"
 # Where the documents have a server of somebody else, with the same photographs.
 ORIGIN = "127.0.0.1:9000"
 # What starts a server is tried by the test of the server; here one runs already.
-SERVING = re.compile(r"^(make serve|safelight serve\b.*)$")
+SERVING = re.compile(r"^(make serve|safelight (serve|watch|consume)\b.*)$")
 # What changes or needs the machine: run by the tests of the build, in a fresh environment.
 BUILDING = re.compile(r"^(make \S+.*|pip install .*|git clone .*|python (-m )?bench.*)$")
+# What needs an account in a cloud, Docker, a cluster or an index: tests/full/test_deploy*.py run
+# what can be run of it.
+DEPLOYING = re.compile(
+    r"^(aws|az|coscli|docker|gcloud|kubectl|npx osls|sam|terraform|safelight bundle (aws|azure)"
+    r"|curl (-L )?https?://\S*(amazonaws\.com|azurewebsites\.net|run\.app|/card/cat\.jpg))\b"
+)
 VECTORS = json.loads((ROOT / "tests" / "data" / "signing-vectors.json").read_text("utf-8"))
-KNOWN_LANGUAGES = {"sh", "console", "toml", "html", "python", "pycon", "js"}
+KNOWN_LANGUAGES = {"sh", "bash", "console", "toml", "html", "python", "pycon", "js"}
 WITH_FRAMEWORKS = "mount.md"
 
 
@@ -143,13 +151,24 @@ def test_commands_do_what_they_say(
         command = line.split("  #")[0].strip()
         if not command or command.startswith("#"):
             continue
-        if SERVING.match(command) or BUILDING.match(command):
+        if any(kind.match(command) for kind in (SERVING, BUILDING, DEPLOYING)):
             continue
         ran = subprocess.run(
             ["bash", "-ec", here(command, address, elsewhere)],
             cwd=sandbox, env=environment, capture_output=True, timeout=50, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{command}\n{ran.stderr.decode()}"
+
+
+@pytest.mark.parametrize("block", of("bash"), ids=str)
+def test_commands_for_elsewhere_can_be_read(block: Block) -> None:
+    ran = subprocess.run(
+        ["bash", "-n"], input=block.text, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    # Documents in them, with what the shell puts in taken as it stands.
+    for text in re.findall(r"'(\{\n.*?\n\})'", block.text, re.DOTALL):
+        json.loads(re.sub(r"'\"\$\w+\"'", "value", text))
 
 
 @pytest.mark.parametrize("block", of("console"), ids=str)
@@ -208,7 +227,7 @@ def test_the_recipe_signs_as_the_server_does(vector: dict[str, Any]) -> None:
 
 def test_the_layers_of_the_architecture_are_those_that_are_enforced() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([0-7]) \| ([^|]+) \|", text, re.MULTILINE)
+    rows = re.findall(r"^\| ([0-8]) \| ([^|]+) \|", text, re.MULTILINE)
     told = {name: int(level) for level, names in rows for name in re.findall(r"`(\w+)`", names)}
     package = ROOT / "src" / "safelight"
     there = {path.stem for path in package.iterdir() if not path.name.startswith("_")}
@@ -219,8 +238,8 @@ def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
     names = [
         name
-        for section, kind in config._sections().items()
-        if section not in config._NAMED
+        for section, kind in sections().items()
+        if section not in NAMED and section != REPEATED
         for name in kind.__dataclass_fields__
     ]
     assert [name for name in names if not re.search(rf"^{name} = ", text, re.MULTILINE)] == []

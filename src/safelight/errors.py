@@ -10,8 +10,10 @@
     │   ├── OutputTooLarge        400  output_too_large
     │   ├── Forbidden             403  forbidden
     │   ├── NotFound              404  not_found
+    │   ├── NoPipelines           404  no_pipelines
     │   ├── MethodNotAllowed      405  method_not_allowed
     │   ├── BodyTooSlow           408  body_too_slow
+    │   ├── EventTooLarge         413  event_too_large
     │   ├── AddressTooLong        414  address_too_long
     │   └── RangeInvalid          416  range_invalid
     ├── SourceError               422  source               the image is wrong
@@ -114,6 +116,15 @@ class NotFound(RequestError):
     title = "There is no such image"
 
 
+class NoPipelines(RequestError):
+    """An upload was told of, and the settings have no pipelines."""
+
+    # For most senders a 5xx means to come again for days; this is mended by hand.
+    status = 404
+    code = "no_pipelines"
+    title = "No pipelines are configured"
+
+
 class MethodNotAllowed(RequestError):
     """The address exists, the method does not."""
 
@@ -128,6 +139,14 @@ class BodyTooSlow(RequestError):
     status = 408
     code = "body_too_slow"
     title = "The body did not arrive in time"
+
+
+class EventTooLarge(RequestError):
+    """A notification about objects has more bytes than any sender's."""
+
+    status = 413
+    code = "event_too_large"
+    title = "The notification is too large"
 
 
 class RangeInvalid(RequestError):

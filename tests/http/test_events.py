@@ -246,9 +246,10 @@ def test_what_is_not_understood_is_refused(server: Server) -> None:
 def test_what_is_too_long_is_refused_however_it_comes(server: Server) -> None:
     body = bytes(MOST_BYTES + 1)
     path = f"/events?token={TOKEN}"
-    assert server.ask("POST", path, body=body).code == "too_large"
+    assert server.ask("POST", path, body=body).code == "event_too_large"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n"
-    assert server.say(head.encode() + body + b"\r\n0\r\n\r\n", method="POST").code == "too_large"
+    chunked = server.say(head.encode() + body + b"\r\n0\r\n\r\n", method="POST")
+    assert chunked.code == "event_too_large"
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(server: Server) -> None:
@@ -284,10 +285,10 @@ def test_a_store_that_does_not_answer_is_told_again(tmp_path: Path) -> None:
             assert reply["retry-after"]
 
 
-def test_without_pipelines_there_is_no_such_door(data: Path, tmp_path: Path) -> None:
+def test_without_pipelines_a_sender_is_told_so(data: Path, tmp_path: Path) -> None:
     with serving(data / "photos", tmp_path, "--workers", "1") as server:
         reply = tell(server, of_minio("uploads%2Fa.jpg"))
-        assert reply.code == "not_found"
+        assert (reply.code, reply.json["title"]) == ("no_pipelines", "No pipelines are configured")
         assert "[[pipelines]]" in reply.json["detail"]
 
 

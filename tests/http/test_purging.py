@@ -101,8 +101,10 @@ def test_only_delete_removes(admin: Server, method: str) -> None:
     assert (reply.status, reply["allow"]) == (405, "DELETE")
 
 
-def test_without_an_admin_key_there_is_no_such_door(server: Server) -> None:
-    assert server.ask("DELETE", f"/purge/{KEY}").status == 405
+def test_without_an_admin_key_nobody_may_remove_anything(server: Server) -> None:
+    reply = server.ask("DELETE", f"/purge/{KEY}")
+    assert (reply.status, reply.code) == (403, "forbidden")
+    assert "security.admin_key" in reply.json["detail"]
     assert server.get(f"/purge/{KEY}").code == "transform_invalid"
 
 

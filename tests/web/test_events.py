@@ -14,12 +14,12 @@ import pytest
 
 from safelight import config
 from safelight.errors import (
+    EventTooLarge,
     EventUnknown,
     Forbidden,
     MethodNotAllowed,
-    NotFound,
+    NoPipelines,
     RequestError,
-    SourceTooLarge,
     StoreUnavailable,
     Unavailable,
 )
@@ -172,10 +172,14 @@ def test_a_token_that_is_given_twice_is_malformed(door: Events) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS"])
-def test_without_pipelines_there_is_no_door(method: str) -> None:
+def test_without_pipelines_nothing_is_heard_and_the_log_says_so(
+    method: str, caplog: pytest.LogCaptureFixture
+) -> None:
     door = Events(None, token=TOKEN, secret="", seconds=20, slots=1)
-    with pytest.raises(NotFound, match=r"\[\[pipelines\]\]"):
+    with pytest.raises(NoPipelines, match=r"\[\[pipelines\]\]"):
         door.answer(asking(method, f"token={TOKEN}"), UPLOAD)
+    # Whoever only looks whether somebody is there lost no event.
+    assert ("was not heard" in caplog.text) == (method == "POST")
 
 
 def test_whoever_looks_whether_somebody_is_there_is_told_so(door: Events) -> None:
@@ -245,10 +249,10 @@ def test_what_is_not_understood_is_refused(door: Events, body: bytes) -> None:
 
 
 def test_what_is_too_long_is_refused(door: Events) -> None:
-    with pytest.raises(SourceTooLarge, match="1000000 bytes"):
+    with pytest.raises(EventTooLarge, match="1000000 bytes"):
         door.answer(BEARER, bytes(MOST_BYTES + 1))
     announced = asking("POST", f"token={TOKEN}", content_length=str(MOST_BYTES + 1))
-    with pytest.raises(SourceTooLarge):
+    with pytest.raises(EventTooLarge):
         door.greeting(announced)
 
 
@@ -345,7 +349,8 @@ def test_a_face_that_waits_has_the_same_door(
     assert doors.answer(BEARER, UPLOAD).status == 200
     assert [event.key for event in handler.heard] == [KEY]
     assert doors.answer(asking(), UPLOAD).status == 403
-    assert Doors(service, settings).answer(BEARER, UPLOAD).status == 404
+    without = Doors(service, settings).answer(BEARER, UPLOAD)
+    assert (without.status, json.loads(without.body)["title"]) == (404, NoPipelines.title)
     doors.events.close()
 
 

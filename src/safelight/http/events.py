@@ -38,7 +38,7 @@ class Notifications:
     async def answer(self, incoming: Incoming, receive: Receive) -> Response:
         """Answer when all is done; that goes on when whoever told it no longer waits.
 
-        Raises NotFound, Forbidden, MethodNotAllowed, SourceTooLarge, BodyTooSlow, EventUnknown,
+        Raises NoPipelines, Forbidden, MethodNotAllowed, EventTooLarge, BodyTooSlow, EventUnknown,
         Busy, Unavailable.
         """
         if (greeting := self._events.greeting(incoming)) is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from safelight.config import Settings, grammar
 from safelight.dialects import DIALECTS
-from safelight.errors import EmptyBody, MethodNotAllowed, NotFound, SafelightError
+from safelight.errors import EmptyBody, Forbidden, MethodNotAllowed, NotFound, SafelightError
 from safelight.observe import Request, current
 from safelight.service import Service
 from safelight.storage import opened_bytes
@@ -114,11 +114,18 @@ class Doors:
         return None
 
     def purge(self, incoming: Incoming) -> Callable[[], Response] | None:
-        """Give what answers a request to remove variants, if there is such a door.
+        """Give what answers a request to remove variants, if it is one.
 
         Raises MethodNotAllowed, Forbidden.
         """
-        if not self._purging or current().door != "purge":
+        if current().door != "purge":
+            return None
+        if not self._purging:
+            if incoming.method == "DELETE":
+                raise Forbidden(
+                    "nobody may remove variants until there is security.admin_key"
+                    " (SAFELIGHT_SECURITY_ADMIN_KEY)"
+                )
             return None
         incoming.allow("DELETE")
         self._purging.check(incoming)

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from safelight.dialects.grammar import read_query
 from safelight.errors import (
     DeadlineExceeded,
+    EventTooLarge,
     EventUnknown,
     Forbidden,
     MethodNotAllowed,
-    NotFound,
-    SourceTooLarge,
+    NoPipelines,
     Unavailable,
 )
 from safelight.events import Event, Notice, allowed_origin, newer, read
@@ -71,14 +71,17 @@ class Events:
     def greeting(self, incoming: Incoming) -> Response | None:
         """Answer what has no body: None when the body is wanted.
 
-        Raises NotFound, Forbidden, MethodNotAllowed, SourceTooLarge.
+        Raises NoPipelines, Forbidden, MethodNotAllowed, EventTooLarge.
         """
         if incoming.method not in ("HEAD", "OPTIONS", "POST"):
             raise MethodNotAllowed(
                 f"the method {incoming.method[:20]} is not allowed: use {_METHODS}"
             )
         if self._handler is None:
-            raise NotFound(f"nothing is to be done on upload here (example: {_EXAMPLE})")
+            missing = f"the settings say nothing of uploads (example: {_EXAMPLE})"
+            if incoming.method == "POST":
+                log.warning("an event came and was not heard: %s", missing)
+            raise NoPipelines(missing)
         if incoming.method == "HEAD":
             # MinIO and RustFS look whether somebody is there, without a token.
             return Response(200, [(b"allow", _METHODS.encode()), NO_STORE])
@@ -97,8 +100,8 @@ class Events:
         """Answer a request, when all that it asks for has been done.
 
         ``deadline``: a time of ``time.monotonic()``, where less time is left than is set. Raises
-        NotFound, Forbidden, MethodNotAllowed, SourceTooLarge, EventUnknown, and Unavailable when it
-        is to be told again.
+        NoPipelines, Forbidden, MethodNotAllowed, EventTooLarge, EventUnknown, and Unavailable when
+        it is to be told again.
         """
         if (greeting := self.greeting(incoming)) is not None:
             return greeting
@@ -203,9 +206,9 @@ class Events:
 
 
 def check_size(size: int) -> None:
-    """Bound a notification. Raises SourceTooLarge."""
+    """Bound a notification. Raises EventTooLarge."""
     if size > MOST_BYTES:
-        raise SourceTooLarge(f"a notification may have {MOST_BYTES} bytes")
+        raise EventTooLarge(f"a notification may have {MOST_BYTES} bytes")
 
 
 def _texts(incoming: Incoming) -> dict[str, str]:

@@ -13,14 +13,14 @@ from safelight.errors import EventUnknown
 from safelight.events.cloudevents import data_of
 from safelight.events.event import Event, Notice
 from safelight.events.shapes import (
-    Told,
+    Shape,
     checked_bucket,
     checked_key,
     passed_over,
     seconds,
     sequencer_of,
+    shaped,
     size_of,
-    told,
     unquoted,
 )
 
@@ -30,7 +30,7 @@ _CODE = re.compile(r"[A-Za-z0-9._~=+/-]{1,512}")
 _NOT_YET_WRITTEN = ("CreateFile", "SftpCreate")
 
 
-class _Blob(Told):
+class _Blob(Shape):
     api: str = ""
     e_tag: str | None = None
     content_length: int | str | None = None
@@ -38,7 +38,7 @@ class _Blob(Told):
     source_url: str | None = None
 
 
-class _Validation(Told):
+class _Validation(Shape):
     validation_code: str
 
 
@@ -65,15 +65,15 @@ def _event(name: str, subject: object, data: object, time: object) -> Notice:
         case "EventGrid.SubscriptionDeletedEvent":
             return Notice(note="the subscription of Event Grid has been deleted")
         case "Storage.BlobCreated":
-            blob = told(data, _Blob, "an event of Azure")
+            blob = shaped(data, _Blob, "an event of Azure")
             if blob.api in _NOT_YET_WRITTEN:
                 return Notice(note=f"{blob.api}: the file is not yet written")
             return Notice((_of_blob("created", subject, blob, time),))
         case "Storage.BlobDeleted":
-            blob = told(data, _Blob, "an event of Azure")
+            blob = shaped(data, _Blob, "an event of Azure")
             return Notice((_of_blob("removed", subject, blob, time),))
         case "Storage.BlobRenamed":
-            return _renamed(subject, told(data, _Blob, "an event of Azure"), time)
+            return _renamed(subject, shaped(data, _Blob, "an event of Azure"), time)
         case "Storage.DirectoryRenamed" | "Storage.DirectoryDeleted":
             return Notice(note=f"{name}: its files are not told one by one, back-fill its prefix")
         case other if other.startswith("Storage."):
@@ -82,7 +82,7 @@ def _event(name: str, subject: object, data: object, time: object) -> Notice:
 
 
 def _handshake(data: object) -> Notice:
-    code = told(data, _Validation, "a validation of Event Grid").validation_code
+    code = shaped(data, _Validation, "a validation of Event Grid").validation_code
     if not _CODE.fullmatch(code):
         raise EventUnknown("a validation of Event Grid has no code")
     return Notice(
@@ -103,10 +103,10 @@ def _of_blob(
         "azure",
         checked_bucket(found[1]),
         checked_key(found[2]),
-        unquoted(blob.e_tag),
-        size_of(blob.content_length),
-        sequencer_of(blob.sequencer),
-        seconds(time) if isinstance(time, str) else None,
+        version=unquoted(blob.e_tag),
+        size=size_of(blob.content_length),
+        sequencer=sequencer_of(blob.sequencer),
+        time=seconds(time) if isinstance(time, str) else None,
     )
 
 
@@ -124,7 +124,7 @@ def _renamed(subject: object, blob: _Blob, time: object) -> Notice:
     return Notice((went, came))
 
 
-class _Poison(Told, rename="pascal"):
+class _Poison(Shape, rename="pascal"):
     container_name: str
     blob_name: str
     function_id: str = ""
@@ -134,14 +134,14 @@ def poison(value: dict[str, Any]) -> Notice | None:
     """Read a message of the queue into which Azure Functions puts what failed five times."""
     if "BlobName" not in value or "ContainerName" not in value:
         return None
-    message = told(value, _Poison, "a poison message")
+    message = shaped(value, _Poison, "a poison message")
     etag = value.get("ETag")
     event = Event(
         "created",
         "azure",
         checked_bucket(message.container_name),
         checked_key(message.blob_name),
-        unquoted(etag if isinstance(etag, str) else ""),
+        version=unquoted(etag if isinstance(etag, str) else ""),
     )
     note = f"the function {message.function_id[:100]!r} gave this blob up"
     return Notice((event,), "poison", note)

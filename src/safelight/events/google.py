@@ -13,14 +13,14 @@ from safelight.errors import EventUnknown
 from safelight.events.cloudevents import data_of
 from safelight.events.event import Event, Notice
 from safelight.events.shapes import (
-    Told,
+    Shape,
     checked_bucket,
     checked_key,
     numbered,
     passed_over,
     seconds,
+    shaped,
     size_of,
-    told,
 )
 
 _STORAGE = "google.cloud.storage.object.v1."
@@ -35,14 +35,14 @@ _KINDS: Mapping[str, Literal["created", "removed"]] = {
 }
 
 
-class _Object(Told):
+class _Object(Shape):
     bucket: str
     name: str
     generation: int | str | None = None
     size: int | str | None = None
 
 
-class _Attributes(Told):
+class _Attributes(Shape):
     event_type: str
     bucket_id: str
     object_id: str
@@ -51,17 +51,17 @@ class _Attributes(Told):
     overwritten_by_generation: str | None = None
 
 
-class _Message(Told):
+class _Message(Shape):
     attributes: _Attributes
     data: str | None = None
     message_id: str | None = None
 
 
-class _Pushed(Told):
+class _Pushed(Shape):
     message: _Message
 
 
-class _Sized(Told):
+class _Sized(Shape):
     size: int | str | None = None
 
 
@@ -77,17 +77,17 @@ def cloud_event(value: dict[str, Any]) -> Notice | None:
     kind = _KINDS.get(name.removeprefix(_STORAGE))
     if kind is None:
         return passed_over(name)
-    item = told(data_of(value), _Object, "an event of Cloud Storage")
+    item = shaped(data_of(value), _Object, "an event of Cloud Storage")
     generation, time = str(item.generation or ""), value.get("time")
     event = Event(
         kind,
         "gcs",
         checked_bucket(item.bucket),
         checked_key(item.name),
-        generation,
-        size_of(item.size),
-        numbered(generation),
-        seconds(time) if isinstance(time, str) else None,
+        version=generation,
+        size=size_of(item.size),
+        sequencer=numbered(generation),
+        time=seconds(time) if isinstance(time, str) else None,
     )
     return Notice((event,))
 
@@ -101,24 +101,24 @@ def pushed(value: dict[str, Any]) -> Notice | None:
 
 
 def _message(value: object) -> Notice:
-    message = told(value, _Pushed, "a message of Pub/Sub about an object").message
-    told_of = message.attributes
-    kind = _KINDS.get(told_of.event_type)
+    message = shaped(value, _Pushed, "a message of Pub/Sub about an object").message
+    attributes = message.attributes
+    kind = _KINDS.get(attributes.event_type)
     if kind is None:
-        return passed_over(told_of.event_type)
-    if kind == "removed" and told_of.overwritten_by_generation:
+        return passed_over(attributes.event_type)
+    if kind == "removed" and attributes.overwritten_by_generation:
         return Notice(note="an object was written over; the message about the new one says more")
-    generation = told_of.object_generation or ""
+    generation = attributes.object_generation or ""
     event = Event(
         kind,
         "gcs",
-        checked_bucket(told_of.bucket_id),
-        checked_key(told_of.object_id),
-        generation,
-        _size_in(message.data),
-        numbered(generation),
-        seconds(told_of.event_time),
-        message.message_id or "",
+        checked_bucket(attributes.bucket_id),
+        checked_key(attributes.object_id),
+        version=generation,
+        size=_size_in(message.data),
+        sequencer=numbered(generation),
+        time=seconds(attributes.event_time),
+        receipt=message.message_id or "",
     )
     return Notice((event,))
 

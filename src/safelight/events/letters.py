@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from safelight.events.event import Notice
-from safelight.events.shapes import Told, told
+from safelight.events.shapes import Shape, shaped
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _TOKEN = re.compile(r"[0-9a-f]{16,512}")
@@ -21,29 +21,29 @@ class Letter(msgspec.Struct, frozen=True):
     body: str
 
 
-class _Queued(Told):
+class _Queued(Shape):
     message_id: str
     body: str
 
 
-class _Published(Told, rename="pascal"):
+class _Published(Shape, rename="pascal"):
     message: str
     message_id: str = ""
 
 
-class _ByLambda(Told, rename="pascal"):
+class _ByLambda(Shape, rename="pascal"):
     sns: _Published
 
 
 def letter(value: dict[str, Any]) -> Letter | None:
     """Read a message of a queue or topic. Raises EventUnknown."""
     if value.get("eventSource") == "aws:sqs":
-        queued = told(value, _Queued, "a message of SQS")
+        queued = shaped(value, _Queued, "a message of SQS")
         return Letter(queued.message_id, queued.body)
     if value.get("EventSource") == "aws:sns":
-        inner = told(value, _ByLambda, "a message of SNS").sns
+        inner = shaped(value, _ByLambda, "a message of SNS").sns
     elif value.get("Type") == "Notification":
-        inner = told(value, _Published, "a message of SNS")
+        inner = shaped(value, _Published, "a message of SNS")
     else:
         return None
     return Letter(inner.message_id, inner.message)

@@ -11,7 +11,7 @@ from safelight.events.shapes import checked_key
 _KINDS: tuple[Literal["created", "removed"], ...] = ("created", "removed")
 
 
-def told(value: dict[str, Any]) -> Notice | None:
+def named(value: dict[str, Any]) -> Notice | None:
     """Read ``{"created": key}`` or ``{"removed": key}``. Raises EventUnknown."""
     for kind in _KINDS:
         if value.keys() == {kind}:

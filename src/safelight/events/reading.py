@@ -37,7 +37,7 @@ _SHAPES: Sequence[Callable[[dict[str, Any]], Notice | None]] = (
     google.cloud_event,
     google.pushed,
     tencent.record,
-    own.told,
+    own.named,
 )
 
 

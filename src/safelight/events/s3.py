@@ -14,7 +14,7 @@ import msgspec
 from safelight.errors import EventUnknown
 from safelight.events.event import Event, Notice
 from safelight.events.shapes import (
-    Told,
+    Shape,
     as_it_is,
     checked_bucket,
     checked_key,
@@ -22,8 +22,8 @@ from safelight.events.shapes import (
     passed_over,
     seconds,
     sequencer_of,
+    shaped,
     size_of,
-    told,
     unquoted,
 )
 
@@ -45,12 +45,12 @@ _NEITHER = (
 )
 
 
-class _Bucket(Told):
+class _Bucket(Shape):
     name: str
     arn: str | None = None
 
 
-class _Object(Told):
+class _Object(Shape):
     key: str
     size: int | str | None = None
     e_tag: str | None = None
@@ -58,12 +58,12 @@ class _Object(Told):
     sequencer: str | None = None
 
 
-class _S3(Told):
+class _S3(Shape):
     bucket: _Bucket
     object: _Object
 
 
-class _Record(Told):
+class _Record(Shape):
     event_source: str
     event_name: str
     s3: _S3
@@ -134,7 +134,7 @@ def record(value: dict[str, Any]) -> Notice | None:
     """Read an entry of ``Records`` that is S3's. Raises EventUnknown."""
     if "s3" not in value:
         return None
-    record = told(value, _Record, "a record of S3")
+    record = shaped(value, _Record, "a record of S3")
     name = _origin_of(record)
     origin, item = ORIGINS[name], record.s3.object
     kind = _kind_of(record.event_name)
@@ -147,11 +147,11 @@ def record(value: dict[str, Any]) -> Notice | None:
         name,
         checked_bucket(record.s3.bucket.name),
         checked_key(origin.key(item.key)),
-        version or unquoted(item.e_tag),
+        version=version or unquoted(item.e_tag),
         # versitygw says 0 of a copy.
-        size_of(item.size) or None,
-        origin.sequencer(item.sequencer, time),
-        time,
+        size=size_of(item.size) or None,
+        sequencer=origin.sequencer(item.sequencer, time),
+        time=time,
     )
     return Notice((event,))
 
@@ -163,7 +163,7 @@ def test_event(value: dict[str, Any]) -> Notice | None:
     return Notice(kind="test", note="a test event: the bucket's notifications arrive")
 
 
-class _BridgedObject(Told, rename="kebab"):
+class _BridgedObject(Shape, rename="kebab"):
     key: str
     size: int | str | None = None
     etag: str | None = None
@@ -171,7 +171,7 @@ class _BridgedObject(Told, rename="kebab"):
     sequencer: str | None = None
 
 
-class _Bridged(Told):
+class _Bridged(Shape):
     bucket: _Bucket
     object: _BridgedObject
 
@@ -191,29 +191,29 @@ def bridged(value: dict[str, Any]) -> Notice | None:
         raise EventUnknown(f"the event {name[:80]!r} of EventBridge is none of a bucket's objects")
     if name not in _BRIDGED:
         return passed_over(name)
-    detail = told(value["detail"], _Bridged, "an event of EventBridge")
+    detail = shaped(value["detail"], _Bridged, "an event of EventBridge")
     time = value.get("time")
     event = Event(
         _BRIDGED[name],
         "aws:s3",
         checked_bucket(detail.bucket.name),
         checked_key(detail.object.key),
-        detail.object.version_id or unquoted(detail.object.etag),
-        size_of(detail.object.size),
-        sequencer_of(detail.object.sequencer),
-        seconds(time) if isinstance(time, str) else None,
+        version=detail.object.version_id or unquoted(detail.object.etag),
+        size=size_of(detail.object.size),
+        sequencer=sequencer_of(detail.object.sequencer),
+        time=seconds(time) if isinstance(time, str) else None,
     )
     return Notice((event,))
 
 
-class _Task(Told):
+class _Task(Shape):
     s3_key: str
     s3_version_id: str | None = None
     s3_bucket: str | None = None
     s3_bucket_arn: str | None = None
 
 
-class _Job(Told):
+class _Job(Shape):
     invocation_schema_version: str
     invocation_id: str
     tasks: list[dict[str, Any]]
@@ -223,7 +223,7 @@ def batch(value: dict[str, Any]) -> Notice | None:
     """Read a call of S3 Batch Operations, of schema 1.0 and 2.0. Raises EventUnknown."""
     if "invocationSchemaVersion" not in value:
         return None
-    job = told(value, _Job, "a call of S3 Batch Operations")
+    job = shaped(value, _Job, "a call of S3 Batch Operations")
     events, failed = [], []
     for given in job.tasks:
         receipt = given.get("taskId")
@@ -244,13 +244,13 @@ def batch(value: dict[str, Any]) -> Notice | None:
 
 
 def _task(value: dict[str, Any], receipt: str) -> Event:
-    task = told(value, _Task, "a task of S3 Batch Operations")
+    task = shaped(value, _Task, "a task of S3 Batch Operations")
     arn = (task.s3_bucket_arn or "").rpartition(":")[2].removeprefix("bucket/")
     return Event(
         "created",
         "aws:s3",
         checked_bucket(task.s3_bucket or arn),
         checked_key(form_decoded(task.s3_key)),
-        task.s3_version_id or "",
+        version=task.s3_version_id or "",
         receipt=receipt,
     )

@@ -11,17 +11,20 @@ import msgspec
 from safelight.errors import EventUnknown
 from safelight.events.event import Notice
 
-_Shape = TypeVar("_Shape")
+_Wanted = TypeVar("_Wanted")
 _MOST_KEY_BYTES = 2_048
 _MOST_NAME_CHARACTERS = 255
 
 
-class Told(msgspec.Struct, rename="camel"):
+class Shape(msgspec.Struct, rename="camel"):
     """A shape in a message: what is named is read, all else is passed over."""
 
 
-def told(value: object, shape: type[_Shape], whose: str) -> _Shape:
-    """Read a part of a message as a shape. Raises EventUnknown, which names what is missing."""
+def shaped(value: object, shape: type[_Wanted], whose: str) -> _Wanted:
+    """Read a part of a message as a shape; ``whose`` names the message in the error.
+
+    Raises EventUnknown, which names what is missing.
+    """
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:

@@ -7,38 +7,38 @@ from typing import Any
 from safelight.errors import EventUnknown
 from safelight.events.event import Event, Notice
 from safelight.events.shapes import (
-    Told,
+    Shape,
     checked_bucket,
     checked_key,
     passed_over,
     seconds,
+    shaped,
     size_of,
-    told,
 )
 
 
-class _Object(Told):
+class _Object(Shape):
     key: str
     size: int | str | None = None
     vid: str | None = None
 
 
-class _Bucket(Told):
+class _Bucket(Shape):
     name: str
     appid: str
 
 
-class _Cos(Told):
+class _Cos(Shape):
     cos_object: _Object
     cos_bucket: _Bucket
 
 
-class _Event(Told):
+class _Event(Shape):
     event_name: str
     event_time: float | str | None = None
 
 
-class _Record(Told):
+class _Record(Shape):
     cos: _Cos
     event: _Event
 
@@ -47,7 +47,7 @@ def record(value: dict[str, Any]) -> Notice | None:
     """Read an entry of ``Records`` that is COS's. Raises EventUnknown."""
     if "cos" not in value:
         return None
-    record = told(value, _Record, "a record of COS")
+    record = shaped(value, _Record, "a record of COS")
     name, item, bucket = record.event.event_name, record.cos.cos_object, record.cos.cos_bucket
     if not name.startswith(("cos:ObjectCreated:", "cos:ObjectRemove:")):
         return passed_over(name)
@@ -59,8 +59,8 @@ def record(value: dict[str, Any]) -> Notice | None:
         "cos",
         checked_bucket(f"{bucket.name}-{bucket.appid}"),
         checked_key(item.key.removeprefix(before)),
-        item.vid or "",
-        size_of(item.size),
+        version=item.vid or "",
+        size=size_of(item.size),
         time=seconds(record.event.event_time),
     )
     return Notice((event,))

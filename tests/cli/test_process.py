@@ -121,18 +121,39 @@ def test_who_interrupts_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -
 def test_a_source_that_is_gone_loses_its_outputs(home: Path) -> None:
     run("process", "uploads/a b.jpg")
     (home / "photos" / "uploads" / "a b.jpg").unlink()
-    (told,) = lines(run("process", "uploads/a b.jpg").stdout)
-    assert told["status"] == "removed"
+    assert run("process", "--dry-run", "uploads/a b.jpg").exit_code == 0
+    removed = run("process", "uploads/a b.jpg")
+    (told,) = lines(removed.stdout)
+    assert (told["status"], removed.exit_code) == ("removed", 0)
+    assert told["reason"] == "the source is gone, and its outputs with it"
     assert not (home / "photos" / "small").exists()
     assert not (home / "photos" / "metadata").exists()
 
 
 def test_what_no_pipeline_takes_is_skipped_with_the_reason() -> None:
-    told = lines(run("process", "exif-6.jpg", "uploads/none.jpg").stdout)
-    assert {each["source"]: each["reason"] for each in told} == {
-        "exif-6.jpg": "no pipeline is for it",
-        "uploads/none.jpg": "there is no such source",
+    result = run("process", "exif-6.jpg")
+    (told,) = lines(result.stdout)
+    assert (told["status"], told["reason"]) == ("skipped", "no pipeline is for it")
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("key", ["uploads/none.jpg", "nowhere/a b.jpg"])
+def test_a_key_of_nothing_is_told_by_the_exit_code_and_not_the_end(key: str) -> None:
+    result = run("process", key, "uploads/a b.jpg")
+    told = {each["source"]: (each["status"], each["reason"]) for each in lines(result.stdout)}
+    assert told == {
+        key: ("missing", "there is no such source"),
+        "uploads/a b.jpg": ("done", ""),
     }
+    assert "1 missing" in result.stderr
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("key", ["uploads/none.jpg", "nowhere/a b.jpg"])
+def test_a_dry_run_tells_a_key_of_nothing(key: str) -> None:
+    result = run("process", "--dry-run", key)
+    assert result.exit_code == 1
+    assert "there is no " in result.stdout
 
 
 def test_a_dry_run_says_what_would_be_written_and_writes_nothing(home: Path) -> None:
@@ -156,8 +177,11 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(home: Path) -> 
 
 def test_a_dry_run_says_what_would_be_removed_or_is_an_output_itself(home: Path) -> None:
     said = run("process", "--dry-run", "--only", "all", "uploads/none.jpg").stdout
-    assert said.startswith("uploads/none.jpg  all: its outputs would be removed: ")
+    assert said.startswith("uploads/none.jpg  all: its outputs, if there are any, would be removed")
     run("process", "uploads/a b.jpg")
+    (home / "photos" / "uploads" / "a b.jpg").rename(home / "photos" / "away.jpg")
+    said = run("process", "--dry-run", "--only", "all", "uploads/a b.jpg").stdout
+    assert said.startswith("uploads/a b.jpg  all: its outputs would be removed: ")
     for name in ("a b.jpg", "a b.jpg.attributes"):
         (home / "photos" / "small" / name).rename(home / "photos" / "uploads" / f"copy {name}")
     said = run("process", "--dry-run", "--only", "all", "uploads/copy a b.jpg").stdout
@@ -198,10 +222,35 @@ def test_an_event_of_a_strange_bucket_is_explained() -> None:
     said = run("process", "--event", "-", "--dry-run", given=given).stdout
     assert said.splitlines() == [
         "created uploads/a b.jpg in other (aws:s3)",
-        "  skipped: no source is in other there (aws:s3)",
+        "  missing: no source is in other there (aws:s3)",
     ]
-    (told,) = lines(run("process", "--event", "-", given=given).stdout)
-    assert told["status"] == "skipped"
+    result = run("process", "--event", "-", given=given)
+    (told,) = lines(result.stdout)
+    assert (told["status"], result.exit_code) == ("missing", 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"), [("created", "missing", 1), ("removed", "skipped", 0)]
+)
+def test_an_event_of_what_is_not_there_is_in_vain_unless_it_says_so(
+    kind: str, status: str, code: int
+) -> None:
+    given = json.dumps({kind: "uploads/none.jpg"}).encode()
+    result = run("process", "--event", "-", given=given)
+    (told,) = lines(result.stdout)
+    assert (told["status"], result.exit_code) == (status, code)
+    assert run("process", "--dry-run", "--event", "-", given=given).exit_code == code
+
+
+def test_a_message_that_is_not_understood_makes_the_exit_code() -> None:
+    messages = [
+        {"messageId": str(number), "eventSource": "aws:sqs", "body": body}
+        for number, body in enumerate(('{"created": "uploads/a b.jpg"}', "no JSON"))
+    ]
+    result = run("process", "--event", "-", given=json.dumps({"Records": messages}).encode())
+    assert [each["status"] for each in lines(result.stdout)] == ["done"]
+    assert "message 1 cannot be understood" in result.stderr
+    assert result.exit_code == 1
 
 
 def test_what_is_no_event_is_refused() -> None:

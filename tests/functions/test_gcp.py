@@ -74,7 +74,7 @@ def test_events_of_all_forms_are_believed_where_only_google_posts(events: Server
         assert answer.status == 200
         assert answer["x-content-type-options"] == "nosniff"
         (outcome,) = answer.json["outcomes"]
-        assert outcome["status"] == "skipped"
+        assert outcome["status"] == "missing"
         assert outcome["source"] == "up/a b+é&.jpg"
         assert outcome["reason"] == "no source is in img there (gcs)"
 

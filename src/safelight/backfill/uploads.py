@@ -35,7 +35,7 @@ class Uploads:
         return _together(
             [
                 Made(
-                    outcome.status,
+                    "skipped" if outcome.status == "missing" else outcome.status,
                     sum(output.bytes for output in outcome.outputs),
                     outcome.reason,
                 )

@@ -17,9 +17,10 @@ from safelight import config
 from safelight.cli.bringing import Report, amount, log_beside, on_terminal, ready
 from safelight.cli.command import CONFIG, plainly
 from safelight.entrances.rehearsal import Rehearsal, rehearse
-from safelight.errors import SettingError, Unavailable
+from safelight.errors import NotFound, SettingError, Unavailable
 from safelight.events import Event, Notice, read
 from safelight.pipelines import Outcome, Pipelines
+from safelight.pipelines.outcomes import in_vain
 from safelight.pipelines.places import Place
 
 log = logging.getLogger("safelight")
@@ -65,8 +66,9 @@ def process(
 ) -> None:
     """Bring up the sources KEY..., all below a prefix, or those that an event speaks of.
 
-    Ends with 1 when one of them failed, or not all could be listed. On a terminal it speaks in
-    words, elsewhere each line is an object of JSON.
+    Ends with 1 when one of them failed, when one that was named is not there and had no outputs to
+    be removed, or when not all could be listed. On a terminal it speaks in words, elsewhere each
+    line is an object of JSON.
     """
     if sum((bool(keys), prefix is not None, event is not None)) != 1:
         raise click.UsageError("say what to process: KEY..., --prefix or --event")
@@ -81,21 +83,26 @@ def process(
         _check_names(pipelines, only)
         units: Iterable[str | Event]
         unlisted: list[Place] = []
+        unread = False
         if event is not None:
-            units = _read(event.read(), headers).events
+            notice = _read(event.read(), headers)
+            units, unread = notice.events, bool(notice.failed)
         elif prefix is not None:
             units = _below(pipelines, prefix, unlisted)
         else:
             units = dict.fromkeys(keys)
         if dry_run:
-            _rehearse(pipelines, units, only)
-            sys.exit(1 if unlisted else 0)
+            vain = _rehearse(pipelines, units, only)
+            sys.exit(1 if unlisted or unread or (vain and prefix is None) else 0)
         report = Report(words=words)
+        vain = False
         work = partial(_brought_up, pipelines, only=only, again=again)
         started = time.monotonic()
         try:
             with ThreadPoolExecutor(threads) as executor:
                 for outcomes in _each(executor, work, units, _AHEAD * threads):
+                    # Nobody named what a listing found: it may go while others are brought up.
+                    vain = vain or (prefix is None and in_vain(outcomes))
                     for outcome in outcomes:
                         report.tell(outcome)
         except KeyboardInterrupt:
@@ -109,7 +116,7 @@ def process(
     if unlisted:
         said += f" (not listed: {', '.join(str(place.address) for place in unlisted)})"
     click.echo(f"{said}, in {time.monotonic() - started:.1f} s", err=True)
-    sys.exit(1 if report.counts["failed"] or unlisted else 0)
+    sys.exit(1 if report.counts["failed"] or vain or unlisted or unread else 0)
 
 
 def _check_names(pipelines: Pipelines, only: Sequence[str]) -> None:
@@ -156,7 +163,11 @@ def _brought_up(
         try:
             if isinstance(unit, Event):
                 return pipelines.handle(unit)
-            return pipelines.bring_up(unit, only=only, again=again)
+            outcomes = pipelines.bring_up(unit, only=only, again=again)
+            # Where no pipeline wants a key, nobody has looked whether there is such a source.
+            if any(outcome.pipeline for outcome in outcomes) or _is_there(pipelines, unit):
+                return outcomes
+            return [Outcome("missing", unit, reason="there is no such source")]
         except Unavailable as error:
             if pause is None:
                 key = unit.key if isinstance(unit, Event) else unit
@@ -189,23 +200,43 @@ def _each(
             future.cancel()
 
 
-def _rehearse(pipelines: Pipelines, units: Iterable[str | Event], only: Sequence[str]) -> None:
+def _is_there(pipelines: Pipelines, key: str) -> bool:
+    """Tell whether there is such a source. Raises StoreUnavailable."""
+    try:
+        pipelines.sources.head(key)
+    except NotFound:
+        return False
+    return True
+
+
+def _rehearse(pipelines: Pipelines, units: Iterable[str | Event], only: Sequence[str]) -> bool:
+    """Say what would be done; tell whether a source was named that would be "missing"."""
+    vain = False
     for unit in units:
-        if not isinstance(unit, Event):
-            _show(list(rehearse(pipelines, unit, only=only)))
-            continue
-        found = pipelines.sources.keys(unit)
-        click.echo(f"{unit.kind} {unit.key} in {unit.bucket or 'a folder'} ({unit.origin})")
-        if not found:
-            click.echo(f"  skipped: no source is in {unit.bucket} there ({unit.origin})")
-        for key in found:
-            _show(list(rehearse(pipelines, key, only=only)))
+        keys: Sequence[str] = [unit] if isinstance(unit, str) else pipelines.sources.keys(unit)
+        if isinstance(unit, Event):
+            click.echo(f"{unit.kind} {unit.key} in {unit.bucket or 'a folder'} ({unit.origin})")
+            if not keys:
+                click.echo(f"  missing: no source is in {unit.bucket} there ({unit.origin})")
+                vain = True
+        for key in keys:
+            rehearsals = list(rehearse(pipelines, key, only=only))
+            _show(rehearsals)
+            removed = isinstance(unit, Event) and unit.kind == "removed"
+            had_outputs = any(one.gone and not one.unknown for one in rehearsals)
+            if removed or had_outputs or _is_there(pipelines, key):
+                continue
+            vain = True
+            if not any(one.unknown for one in rehearsals):
+                click.echo(f"{key}  missing: there is no such source")
+    return vain
 
 
 def _show(rehearsals: Sequence[Rehearsal]) -> None:
     for one in rehearsals:
         if one.gone:
-            click.echo(f"{one.source}  {one.pipeline}: its outputs would be removed: {one.reason}")
+            outputs = "its outputs, if there are any," if one.unknown else "its outputs"
+            click.echo(f"{one.source}  {one.pipeline}: {outputs} would be removed: {one.reason}")
         elif one.reason:
             click.echo(f"{one.source}  {one.pipeline}: skipped: {one.reason}")
         else:

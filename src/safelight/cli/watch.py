@@ -73,7 +73,7 @@ def watch(
     with ready(settings) as (pipelines, threads):
         folders = _folders(pipelines)
         # Nobody has asked for those: each start and each removal brings some.
-        report = Report(words=words, quiet=("current", "skipped"))
+        report = Report(words=words, quiet=("current", "skipped", "missing"))
         watcher = Watcher(
             folders,
             lambda key: _home(pipelines, key) in folders.values() and bool(pipelines.matching(key)),

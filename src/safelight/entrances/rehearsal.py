@@ -31,13 +31,15 @@ class Line:
 class Rehearsal:
     """What one pipeline would do for a source: write ``lines``, or nothing because of ``reason``.
 
-    ``gone``: there is no such source, and what was made of it would be removed.
+    ``gone``: there is no such source, and what was made of it would be removed; ``unknown``: nor is
+    it known that anything was.
     """
 
     source: str
     pipeline: str
     reason: str = ""
     gone: bool = False
+    unknown: bool = False
     lines: tuple[Line, ...] = ()
 
 
@@ -61,7 +63,10 @@ def _rehearsed(pipelines: Pipelines, pipeline: Pipeline, key: str) -> Rehearsal:
         reason = pipeline.refuses_size(found.size) or _refused(pipelines, pipeline, key)
     except NotFound as error:
         kept = "; what was made of it stays" if pipeline.keeps else ""
-        return Rehearsal(key, pipeline.name, f"{error.detail}{kept}", gone=not kept)
+        record = pipelines.parts.records.get(pipeline.name, key)
+        unknown = record is None or record.status == "removed"
+        reason = f"{error.detail}{kept}"
+        return Rehearsal(key, pipeline.name, reason, gone=not kept, unknown=unknown)
     if reason:
         return Rehearsal(key, pipeline.name, reason)
     pictures = dict.fromkeys(

@@ -102,7 +102,7 @@ class Pipelines:
         keys = self.sources.keys(event)
         if not keys:
             reason = f"no source is in {event.bucket} there ({event.origin})"
-            return self._told([Outcome("skipped", event.key, reason=reason)])
+            return self._told([Outcome("missing", event.key, reason=reason)])
         return [
             outcome
             for key in keys

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-Status: TypeAlias = Literal["done", "current", "removed", "skipped", "failed"]
+Status: TypeAlias = Literal["done", "current", "removed", "skipped", "missing", "failed"]
 
 # Apart from the rest of the log: a command that tells outcomes itself has them told once.
 OUTCOMES = logging.getLogger("safelight.outcomes")
@@ -36,7 +37,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of a source in a pipeline, and where that is not a success, why.
 
     "done": its outputs were written; "current": they were all there; "removed": they were removed,
-    as the source was; "skipped": it is not for this pipeline; "failed": a dead letter says why.
+    as the source was; "skipped": it is not for this pipeline; "missing": there is no such source,
+    and nothing that was made of one; "failed": a dead letter says why.
     ``version`` is the source's, where it was looked at.
     """
 
@@ -57,3 +59,9 @@ class Outcome(msgspec.Struct, frozen=True):
             "reason": self.reason,
             "outputs": msgspec.to_builtins(self.outputs),
         }
+
+
+def in_vain(outcomes: Iterable[Outcome]) -> bool:
+    """Tell whether a source was named that is not there, and had left nothing to be removed."""
+    statuses = {outcome.status for outcome in outcomes}
+    return "missing" in statuses and "removed" not in statuses

@@ -54,6 +54,8 @@ _MOST_INTERRUPTIONS = 10
 # In a record, who is at work: what this process began and did not end, it was not killed at.
 _MYSELF = secrets.token_hex(8)
 _GONE = "there is no such source"
+_REMOVED = "the source is gone, and its outputs with it"
+_KEPT = "the source is gone; its outputs are kept"
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -270,15 +272,16 @@ class Work:
         removed = self._writer.remove(self._removed(self._there.listed))
         candidates = self._removed(self._layout.candidates())
         removed = self._writer.remove(candidates, listed=False) or removed
-        if self._pipeline.stores_variants and not keeps:
-            self._writer.hold()
-            removed = bool(self._parts.variants.purge(self._key)) or removed
+        if not keeps:
+            removed = self._writer.remove_variants() or removed
         self._forget(record)
         if self._head() is not None:
             return None
         if removed or (record is not None and record.status != "removed"):
-            return self._outcome("removed", reason=_GONE)
-        return self._outcome("skipped", reason=_GONE)
+            return self._outcome("removed", reason=_KEPT if keeps else _REMOVED)
+        # Who says that it was removed knows that, and is right.
+        told = self._event is not None and self._event.kind == "removed"
+        return self._outcome("skipped" if told else "missing", reason=_GONE)
 
     def _removed(self, traces: Iterable[Trace]) -> list[Trace]:
         """List what goes with its source: all, or where outputs are kept, its dead letter."""

@@ -19,7 +19,7 @@ from safelight.operations import OPERATIONS, PARAMETERS, Parameter
 from safelight.picture import Analysis, Header, Swatch
 from safelight.service import Info
 from safelight.transform import Transform, parse
-from safelight.web.prints import described
+from safelight.web.responses import described
 from tests.support.strategies import transforms, values
 
 DOCUMENT = document(Grammar({"thumb": parse("300x300")}), root="/images")

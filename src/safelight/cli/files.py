@@ -22,7 +22,7 @@ from safelight.picture import Rendering
 from safelight.service import Info
 from safelight.storage import Opened, opened_bytes
 from safelight.transform import Transform, parse
-from safelight.web.prints import described
+from safelight.web.responses import described
 
 
 @click.command()

@@ -41,7 +41,7 @@ class Application:
         # Set when the server is about to stop: each answer then tells that its connection ends.
         self.closing = False
         self._doors = Doors(service, settings, index=index, metrics=metrics, pipelines=pipelines)
-        self._pictures = Pictures(service, self._doors.prints, settings)
+        self._pictures = Pictures(service, self._doors.responses, settings)
         self._notifications = Notifications(
             self._doors.events, body_seconds=settings.server.body_seconds
         )

@@ -13,7 +13,7 @@ from safelight.http.exchange import Receive, Uploads
 from safelight.observe import current
 from safelight.service import Service
 from safelight.web.exchange import Incoming, Response, document
-from safelight.web.prints import Prints, described, resized
+from safelight.web.responses import Responses, described, resized
 
 # A render is killed at its deadline; its message still has to come through.
 _GRACE_SECONDS = 2.0
@@ -26,10 +26,10 @@ _Result = TypeVar("_Result")
 class Pictures:
     """Answer requests for variants, uploads and facts."""
 
-    def __init__(self, service: Service, prints: Prints, settings: Settings) -> None:
+    def __init__(self, service: Service, responses: Responses, settings: Settings) -> None:
         """Answer with what a service makes of addresses."""
         self._service = service
-        self._prints = prints
+        self._responses = responses
         limits = service.limits
         self._uploads = Uploads(
             limits,
@@ -40,7 +40,7 @@ class Pictures:
     async def variant(self, incoming: Incoming) -> Response:
         """Answer an address of any dialect."""
         service, deadline = self._service, self._deadline()
-        wanted, accept, path, known = self._prints.asked(incoming)
+        wanted, accept, path, known = self._responses.asked(incoming)
         # Looked for here where that is no waiting, else beside.
         if service.local:
             found = service.find(wanted, accept, path=path, known=known)
@@ -48,7 +48,7 @@ class Pictures:
             looking = service.submit_find(wanted, accept, path=path, known=known)
             found = await finished(looking, deadline)
         if found.known:
-            return self._prints.known(found.located)
+            return self._responses.known(found.located)
         answer, request, collapsed = found.answer, current(), False
         request.cache = "miss" if answer is None else "hit"
         if answer is None:
@@ -56,11 +56,11 @@ class Pictures:
             request.cache = "shared" if collapsed else "miss"
             answer = await finished(flight, deadline)
         request.timings = answer.timings
-        return self._prints.picture(incoming, answer, collapsed=collapsed)
+        return self._responses.picture(incoming, answer, collapsed=collapsed)
 
     async def upload(self, incoming: Incoming, receive: Receive) -> Response:
         """Answer ``POST /resize`` with the body as a JPEG that fits inside width and height."""
-        transform = self._prints.upload(incoming)
+        transform = self._responses.upload(incoming)
         source = await self._uploads.receive(incoming, receive)
         deadline = self._deadline()
         try:
@@ -74,7 +74,7 @@ class Pictures:
 
     async def info(self, incoming: Incoming) -> Response:
         """Answer ``/info/{key}``, with ``?analyse`` also what the picture looks like."""
-        key, analyse = self._prints.fact(incoming)
+        key, analyse = self._responses.info(incoming)
         deadline = self._deadline()
         if not analyse:
             asked = self._service.submit_info(key, deadline=deadline)

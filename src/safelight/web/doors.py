@@ -18,8 +18,8 @@ from safelight.web.addresses import Addresses, bounded
 from safelight.web.carrying import Carried
 from safelight.web.exchange import Incoming, Response, document, problem
 from safelight.web.observing import door_of
-from safelight.web.prints import Prints, described, resized
 from safelight.web.purging import Purging
+from safelight.web.responses import Responses, described, resized
 
 if TYPE_CHECKING:
     from safelight.web.events import Events, Handler
@@ -52,9 +52,9 @@ class Doors:
         self._grammar = grammar(settings)
         by_path = settings.variants.layout == "path"
         self._addresses = Addresses(self._grammar, settings.security, by_path=by_path)
-        self.prints = Prints(service, self._addresses, settings)
+        self.responses = Responses(service, self._addresses, settings)
         self._purging = Purging(service, settings) if settings.security.admin_key else None
-        self._told = settings.events
+        self._event_settings = settings.events
         self._pipelines = pipelines
 
     @cached_property
@@ -63,12 +63,12 @@ class Doors:
         # What only some doors need is loaded by those who go through them: a cold start counts.
         from safelight.web.events import Events
 
-        told = self._told
+        settings = self._event_settings
         return Events(
             self._pipelines,
-            token=told.token,
-            secret=told.secret,
-            seconds=told.seconds,
+            token=settings.token,
+            secret=settings.secret,
+            seconds=settings.seconds,
             slots=self._service.renderer.slots,
         )
 
@@ -177,23 +177,23 @@ class Doors:
         return self._variant(incoming, deadline, carried)
 
     def _variant(self, incoming: Incoming, deadline: float, carried: Carried) -> Response:
-        wanted, accept, path, known = self.prints.asked(incoming)
+        wanted, accept, path, known = self.responses.asked(incoming)
         found = self._service.find(wanted, accept, path=path, known=known)
         if found.known:
-            return self.prints.known(found.located)
+            return self.responses.known(found.located)
         request = current()
         request.cache = "hit" if found.answer else "miss"
         answer = found.answer or self._service.make(found.located, deadline=deadline)
         request.timings = answer.timings
-        response = self.prints.picture(incoming, answer)
+        response = self.responses.picture(incoming, answer)
         if carried.fits(response):
             return response
-        return self.prints.picture(incoming, carried.elsewhere(answer))
+        return self.responses.picture(incoming, carried.elsewhere(answer))
 
     def _upload(
         self, incoming: Incoming, body: bytes, deadline: float, carried: Carried
     ) -> Response:
-        transform = self.prints.upload(incoming)
+        transform = self.responses.upload(incoming)
         if not body:
             raise EmptyBody("send the image itself as the body of the request")
         self._service.limits.check_bytes(len(body))
@@ -203,7 +203,7 @@ class Doors:
         return response if carried.fits(response) else carried.kept(response, made)
 
     def _info(self, incoming: Incoming, deadline: float) -> Response:
-        key, analyse = self.prints.fact(incoming)
+        key, analyse = self.responses.info(incoming)
         ask = self._service.analyse if analyse else self._service.info
         return document(described(ask(key, deadline=deadline)))
 

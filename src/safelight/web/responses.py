@@ -1,4 +1,4 @@
-"""Answers that are pictures, and what is known of them."""
+"""Responses to requests for pictures, and for what is known of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CACHE_NAME = "Safelight"
 Asked = tuple[Match, str, str, Callable[[str], bool] | None]
 
 
-class Prints:
+class Responses:
     """Read what is asked of pictures, and write what a service answers."""
 
     def __init__(self, service: Service, addresses: Addresses, settings: Settings) -> None:
@@ -56,19 +56,19 @@ class Prints:
 
     def picture(self, incoming: Incoming, answer: Answer, *, collapsed: bool = False) -> Response:
         """Send a picture, a part of it, or its viewer to it; ``collapsed``: another asked first."""
-        told = [
+        status = [
             (b"cache-status", _cache_status(answer, collapsed=collapsed)),
             (b"server-timing", answer.timings.header().encode()),
         ]
         if answer.location:
-            told += self._dependent(answer.located)
-            return self._redirects.response(answer, told, hit=answer.cached and not collapsed)
+            status += self._dependent(answer.located)
+            return self._redirects.response(answer, status, hit=answer.cached and not collapsed)
         headers = [
             *self._validators(answer.located),
             (b"content-type", answer.mime.encode()),
             (b"last-modified", http_date(int(answer.made)).encode()),
             (b"accept-ranges", b"bytes"),
-            *told,
+            *status,
         ]
         since = incoming.header(b"if-modified-since")
         unconditional = b"if-none-match" in incoming.headers
@@ -95,7 +95,7 @@ class Prints:
         self._addresses.check(incoming, Match("", transform))
         return transform
 
-    def fact(self, incoming: Incoming) -> tuple[str, bool]:
+    def info(self, incoming: Incoming) -> tuple[str, bool]:
         """Read ``/info/{key}``: the key, and whether ``?analyse`` asks for its looks.
 
         Raises RequestError, Forbidden.

@@ -131,6 +131,26 @@ def test_what_was_uploaded_is_halved_whoever_tells(cloud: Cloud, data: Path, nam
     assert made.headers["content-type"] == "image/jpeg"
 
 
+@pytest.mark.parametrize("then", ["changed", "removed"])
+def test_what_a_website_serves_of_a_source_goes_when_it_does(
+    data: Path, photograph: bytes, tmp_path: Path, then: str
+) -> None:
+    layout = 'layout = "path"\n[presets]\nthumb = "w=50,format=webp"\n[security]'
+    with running(tmp_path, SETTINGS.replace("[security]", layout)) as cloud:
+        for key in ("a.jpg", "b.jpg"):
+            cloud.put(key, photograph)
+            assert cloud.function.ask("url", "GET", f"/thumb/{key}").status == 200
+        # Nobody comes here for what the website has: only the event tells.
+        if then == "changed":
+            cloud.put("a.jpg", (data / "photos" / "exif-6.jpg").read_bytes())
+        else:
+            del cloud.s3.bucket("img")["a.jpg"]
+        name = "ObjectCreated:Put" if then == "changed" else "ObjectRemoved:Delete"
+        cloud.function.invoke({"Records": [record("a.jpg", name)]})
+        kept = cloud.s3.bucket("variants")
+        assert [key for key in kept if key[0] != "@"] == ["thumb/b.jpg"]
+
+
 def test_three_deliveries_have_one_effect(cloud: Cloud) -> None:
     event = {"Records": [record("up/a+b%2B%C3%A9%26.jpg")]}
     cloud.function.invoke(event)

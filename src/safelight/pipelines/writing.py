@@ -79,11 +79,23 @@ class Writer(msgspec.Struct, frozen=True):
         self.remove(trace for trace in left if trace.place not in wanted)
         self.remove_outdated(subject.version)
 
+    @property
+    def _minds_variants(self) -> bool:
+        """Whether old variants are looked for: also where a website serves them by itself."""
+        return self.pipeline.stores_variants or self.variants.by_path
+
     def remove_outdated(self, version: str) -> None:
         """Remove the variants of other versions of the source."""
-        if self.pipeline.stores_variants:
+        if self._minds_variants:
             self.hold()
             self.variants.purge_outdated(self.own.key, version)
+
+    def remove_variants(self) -> bool:
+        """Remove all variants of the source, and tell whether there were any."""
+        if not self._minds_variants:
+            return False
+        self.hold()
+        return bool(self.variants.purge(self.own.key))
 
     def _put(self, subject: Subject, product: Product, known: Mapping[Trace, str]) -> None:
         rendering, target = product.rendering, product.target

@@ -228,7 +228,7 @@ def _run_through(count: int) -> None:
             Manifest(),
             parallel=lambda: 8,
             save=lambda _: None,
-            told=told,
+            on_progress=told,
         )
     seconds = time.monotonic() - started
     print(json.dumps([*held, memory(os.getpid()).rss, seconds]))

@@ -62,7 +62,7 @@ class Setting:
             return run(
                 chosen, work, listing(count), manifest,
                 parallel=lambda: 6, save=lambda found: found.save(self.store, KEY),
-                failed=self.failures.extend, **options,
+                on_failures=self.failures.extend, **options,
             )  # fmt: skip
 
     def manifest(self) -> Manifest:
@@ -86,7 +86,7 @@ def test_each_source_is_done_once(setting: Setting) -> None:
     maker = Counting()
     told: list[int] = []
     done = setting.through(
-        partial(bring_up, maker), told=lambda progress: told.append(progress.tally.done)
+        partial(bring_up, maker), on_progress=lambda progress: told.append(progress.tally.done)
     )
     assert sorted(maker.asked) == [entry.key for entry in listing()]
     assert done.tally == Tally(done=500, written=1_500)
@@ -146,7 +146,7 @@ def test_the_listing_is_read_no_further_than_the_work(setting: Setting) -> None:
     with ThreadPoolExecutor(1) as executor:
         run(
             executor, partial(bring_up, maker), endless(), Manifest(),
-            parallel=lambda: 2, save=lambda _: None, told=told,
+            parallel=lambda: 2, save=lambda _: None, on_progress=told,
         )  # fmt: skip
     assert len(maker.asked) == 40_000
     # The rest of a group: of that no more than one is held.
@@ -194,7 +194,7 @@ def test_who_is_interrupted_goes_on_where_it_was(setting: Setting, after: int) -
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        setting.through(partial(bring_up, maker, stop=stop, each=each), told=told)
+        setting.through(partial(bring_up, maker, stop=stop, each=each), on_progress=told)
     # Each of three threads may be at one.
     assert len(maker.asked) <= after + 3
     known = setting.manifest().tally.done
@@ -365,7 +365,7 @@ def test_interrupted_anywhere_many_times_nothing_is_left_out(setting: Setting) -
                 raise KeyboardInterrupt
 
         with contextlib.suppress(KeyboardInterrupt):
-            setting.through(partial(bring_up, maker, stop=stop, each=each), told=told)
+            setting.through(partial(bring_up, maker, stop=stop, each=each), on_progress=told)
         asked |= set(maker.asked)
         if setting.manifest().complete:
             break

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from safelight.backfill.running import Workforce
 from safelight.backfill.work import Maker, Work, release
 from safelight.errors import SettingError, StoreUnavailable
 
@@ -18,19 +18,8 @@ _COUNTED_SECONDS = 5.0
 _AHEAD = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """What does the work: an executor, and how many chunks it may be given at a time."""
-
-    executor: Executor
-    work: Work
-    parallel: Callable[[], int]
-    # How many threads work, as far as that is known now.
-    threads: int
-
-
 @contextmanager
-def cluster(address: str, build: Callable[[int], Maker], name: str) -> Iterator[Cluster]:
+def cluster(address: str, build: Callable[[int], Maker], name: str) -> Iterator[Workforce]:
     """Connect to a scheduler such as ``tcp://scheduler:8786``.
 
     ``build`` makes in a worker what it needs for as many threads as it has; it is kept there under
@@ -53,7 +42,7 @@ def cluster(address: str, build: Callable[[int], Maker], name: str) -> Iterator[
     with client:
         threads = _Threads(lambda: sum(client.nthreads().values()))
         try:
-            yield Cluster(
+            yield Workforce(
                 # The same keys a second time are work to be done again, not a result to be reused.
                 client.get_executor(pure=False),
                 Work(_InWorker(build), name),

@@ -46,6 +46,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who does the work: an executor, what it does, and how many chunks it may hold at a time.
+
+    ``threads``: how many work, as far as that is known now.
+    """
+
+    executor: Executor
+    work: Task
+    parallel: Callable[[], int]
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     group: Group
     chunk: Chunk
@@ -60,79 +73,71 @@ def run(
     *,
     parallel: Callable[[], int],
     save: Callable[[Manifest], object],
-    told: Callable[[Progress], object] = lambda _: None,
-    failed: Callable[[Sequence[Failure]], object] = lambda _: None,
+    on_progress: Callable[[Progress], object] = lambda _: None,
+    on_failures: Callable[[Sequence[Failure]], object] = lambda _: None,
 ) -> Progress:
     """Have all sources of a listing done that the manifest does not know to be finished.
 
     At most ``parallel()`` chunks are given to the executor at once, and nothing else of the listing
-    is held but a group. ``save`` is called every few seconds and at the end, however it ends;
-    ``failed`` is told of failures, ``told`` of progress. Raises StoreUnavailable when nothing can
-    be done any more, WorkerLost when the executor is broken, SettingError; what was finished is
-    then saved, as it is when interrupted.
+    is held but a group. ``save`` is called every few seconds and at the end, however it ends.
+    Raises StoreUnavailable when nothing can be done any more, WorkerLost when the executor is
+    broken, SettingError; what was finished is then saved, as it is when interrupted.
     """
-    return _Run(executor, work, manifest, parallel, save, told, failed).through(entries)
+    return _Run(executor, work, manifest, parallel, save, on_progress, on_failures).through(entries)
 
 
+@dataclass
 class _Run:
-    def __init__(
-        self,
-        executor: Executor,
-        work: Task,
-        manifest: Manifest,
-        parallel: Callable[[], int],
-        save: Callable[[Manifest], object],
-        told: Callable[[Progress], object],
-        failed: Callable[[Sequence[Failure]], object],
-    ) -> None:
-        self._executor = executor
-        self._work = work
-        self._manifest = manifest
-        self._parallel = parallel
-        self._save = save
-        self._told = told
-        self._failed = failed
-        self._progress = Progress()
-        self._pending: dict[Future[Tally], _Part] = {}
-        self._in_vain = 0
-        self._saved = time.monotonic()
-        self._counted = 0.0
+    executor: Executor
+    work: Task
+    manifest: Manifest
+    parallel: Callable[[], int]
+    save: Callable[[Manifest], object]
+    on_progress: Callable[[Progress], object]
+    on_failures: Callable[[Sequence[Failure]], object]
+    progress: Progress = field(default_factory=Progress)
+    pending: dict[Future[Tally], _Part] = field(default_factory=dict)
+    # How many chunks in a row came to nothing.
+    in_vain: int = 0
+    saved: float = field(default_factory=time.monotonic)
+    # How many seconds of this run the manifest has already.
+    counted: float = 0.0
 
     def through(self, entries: Iterable[Entry]) -> Progress:
-        progress = self._progress
+        progress = self.progress
         try:
             for group in grouped(entries):
                 sources = sum(len(chunk.keys) for chunk in group.chunks)
-                left = self._manifest.left(group)
+                left = self.manifest.left(group)
                 progress.listed += sources
                 progress.before += sources - sum(len(chunk.keys) for chunk in left)
                 for chunk in left:
                     self._submit(_Part(group, chunk))
-                    self._gather(self._parallel() - 1)
+                    self._gather(self.parallel() - 1)
             progress.through = True
             self._gather(0)
-            self._manifest.complete = not progress.again
+            self.manifest.complete = not progress.again
         finally:
-            for future in self._pending:
+            for future in self.pending:
                 future.cancel()
             self._write()
         return progress
 
     def _submit(self, part: _Part) -> None:
         try:
-            self._pending[self._executor.submit(self._work, part.chunk.keys)] = part
+            self.pending[self.executor.submit(self.work, part.chunk.keys)] = part
         except BrokenExecutor as error:
             raise _broken(error) from error
 
     def _gather(self, most: int) -> None:
         """Wait until no more than ``most`` chunks are under way."""
-        while len(self._pending) > most:
-            ready, _ = wait(self._pending, timeout=_SAVE_SECONDS, return_when=FIRST_COMPLETED)
+        while len(self.pending) > most:
+            ready, _ = wait(self.pending, timeout=_SAVE_SECONDS, return_when=FIRST_COMPLETED)
             for future in ready:
-                self._done(future, self._pending.pop(future))
-            if time.monotonic() > self._saved + _SAVE_SECONDS:
+                self._done(future, self.pending.pop(future))
+            if time.monotonic() > self.saved + _SAVE_SECONDS:
                 self._write()
-            self._told(self._progress)
+            self.on_progress(self.progress)
 
     def _done(self, future: Future[Tally], part: _Part) -> None:
         if future.cancelled():
@@ -149,25 +154,25 @@ class _Run:
             return
         else:
             tally = _lost(part.chunk, fault)
-        progress = self._progress
+        progress = self.progress
         progress.tally += tally
         if tally.failures:
-            self._failed(tally.failures)
+            self.on_failures(tally.failures)
         if tally.complete:
-            self._manifest.finish(part.group, part.chunk, tally)
+            self.manifest.finish(part.group, part.chunk, tally)
         else:
             progress.again += len(part.chunk.keys)
-        self._in_vain = self._in_vain + 1 if tally.delayed == len(part.chunk.keys) else 0
-        if self._in_vain == _PATIENCE:
+        self.in_vain = self.in_vain + 1 if tally.delayed == len(part.chunk.keys) else 0
+        if self.in_vain == _PATIENCE:
             raise StoreUnavailable(
                 f"nothing can be done at the moment: {tally.failures[-1].reason}"
             )
 
     def _write(self) -> None:
-        self._manifest.seconds += self._progress.seconds - self._counted
-        self._counted = self._progress.seconds
-        self._save(self._manifest)
-        self._saved = time.monotonic()
+        self.manifest.seconds += self.progress.seconds - self.counted
+        self.counted = self.progress.seconds
+        self.save(self.manifest)
+        self.saved = time.monotonic()
 
 
 def _lost(chunk: Chunk, fault: BaseException) -> Tally:

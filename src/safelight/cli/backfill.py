@@ -8,9 +8,8 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -31,7 +30,7 @@ from safelight.backfill import (
     run,
 )
 from safelight.backfill.dask import cluster
-from safelight.backfill.running import Task
+from safelight.backfill.running import Workforce
 from safelight.cli.bringing import log_beside
 from safelight.cli.command import CONFIG, plainly, reason
 from safelight.cli.progress import Total, counting, duration, kinds, pace, shown, size
@@ -94,9 +93,9 @@ def backfill(
         failures = FailuresFile(report, manifest.failures)
     except OSError as error:
         raise SettingError(f"--failures {report}: {reason(error)}") from error
-    hired = partial(_elsewhere, dask) if dask else partial(_here, wanted)
+    hire = partial(_elsewhere, dask) if dask else partial(_here, wanted)
     progress = _run(
-        wanted, manifest, failures, partial(hired, settings, only, again), settings.observe
+        wanted, manifest, failures, partial(hire, settings, only, again), settings.observe
     )
     _summarise(progress, report)
     sys.exit(1 if manifest.tally.failed or progress.again else 0)
@@ -114,22 +113,13 @@ def _begun(wanted: Backfill, *, again: bool) -> Manifest:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Doers:
-    """Who does the work, what they do, and how many chunks they may have at a time."""
-
-    executor: Executor
-    work: Task
-    parallel: Callable[[], int]
-
-
 # Told what became of each source.
 _Each: TypeAlias = Callable[[Made], object]
-_Hired: TypeAlias = Callable[[_Each], AbstractContextManager[_Doers]]
+_Hire: TypeAlias = Callable[[_Each], AbstractContextManager[Workforce]]
 
 
 def _run(
-    wanted: Backfill, manifest: Manifest, failures: FailuresFile, hired: _Hired, observe: Observe
+    wanted: Backfill, manifest: Manifest, failures: FailuresFile, hire: _Hire, observe: Observe
 ) -> Progress:
     def save(manifest: Manifest) -> None:
         manifest.failures = failures.known
@@ -145,16 +135,16 @@ def _run(
             display = shown(total, stack)
             # Now, so that what is said goes above a bar.
             log_beside(observe, words=True)
-            doers = stack.enter_context(hired(display.tick))
+            workforce = stack.enter_context(hire(display.tick))
             return run(
-                doers.executor,
-                doers.work,
+                workforce.executor,
+                workforce.work,
                 wanted.entries(),
                 manifest,
-                parallel=doers.parallel,
+                parallel=workforce.parallel,
                 save=save,
-                told=display.show,
-                failed=failures.add,
+                on_progress=display.show,
+                on_failures=failures.add,
             )
     except KeyboardInterrupt:
         click.echo(f"safelight: interrupted: {_on(manifest)}", err=True)
@@ -175,7 +165,7 @@ def _on(manifest: Manifest) -> str:
 @contextmanager
 def _here(
     wanted: Backfill, settings: config.Settings, only: str, again: bool, each: _Each
-) -> Iterator[_Doers]:
+) -> Iterator[Workforce]:
     """Work in threads of this process, which feed the processes that render."""
     stop = threading.Event()
     threads = _threads(settings, wanted)
@@ -183,7 +173,7 @@ def _here(
         executor = ThreadPoolExecutor(threads, thread_name_prefix="safelight-backfill")
         try:
             work = partial(bring_up, made, stop=stop, each=each)
-            yield _Doers(executor, work, lambda: _AHEAD * threads)
+            yield Workforce(executor, work, lambda: _AHEAD * threads, threads)
         finally:
             # What is being made is made to its end, and nothing after it.
             stop.set()
@@ -202,12 +192,12 @@ def _elsewhere(
     only: str,
     again: bool,
     each: _Each,  # noqa: ARG001 - what is done elsewhere is told by the chunk
-) -> Iterator[_Doers]:
+) -> Iterator[Workforce]:
     """Work in the workers of a cluster; secrets are those that they have in their environment."""
     build = partial(distant_maker, without_secrets(settings), Path.cwd(), only, again)
     with cluster(address, build, secrets.token_hex(8)) as found:
         click.echo(f"{found.threads} threads of {address} work", err=True)
-        yield _Doers(found.executor, found.work, found.parallel)
+        yield found
 
 
 def _summarise(progress: Progress, report: Path) -> None:

@@ -1,6 +1,7 @@
 """``safelight bundle``: what goes into a zip, what does not, and what is refused."""
 
 import re
+import socket
 import subprocess
 import sys
 import zipfile
@@ -200,3 +201,23 @@ def test_a_python_that_libvips_does_not_run_with_there_is_refused(
 @pytest.mark.parametrize("version", ["3", "2.7", "3.x", "latest"])
 def test_what_is_no_version_of_python_is_refused(version: str) -> None:
     refused(run("bundle", "aws", "--python", version), "--python", "example: --python 3.13")
+
+
+def test_what_is_missing_is_told_before_anything_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def install(*_: object, **__: object) -> None:
+        pytest.fail("it was fetched")
+
+    monkeypatch.setattr(bundle, "install", install)
+    refused(run("bundle", "azure"), "function_app.py cannot be read", "safelight init writes one")
+    refused(run("bundle", "aws", "--config", "a.toml"), "a.toml cannot be read")
+
+
+def test_an_index_that_cannot_be_reached_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    refused(run("bundle", "aws"), "the index of packages cannot be reached")

@@ -54,6 +54,7 @@ def build(target: str, output: Path, *, arch: str, python: str, config: Path | N
     are. Raises SettingError.
     """
     place = FUNCTIONS[target]
+    beside = _beside(place, config)
     with tempfile.TemporaryDirectory(prefix="safelight-bundle-") as scratch:
         site = Path(scratch) / "site"
         wheels = Path(scratch) / "wheels"
@@ -64,7 +65,6 @@ def build(target: str, output: Path, *, arch: str, python: str, config: Path | N
         prune(site)
         libraries = check_machines(site, arch)
         compiled = compile_ahead(site, place.root, python)
-        beside = _beside(place, config)
         return pack(site, output, place.inside, beside, libraries=libraries, compiled=compiled)
 
 

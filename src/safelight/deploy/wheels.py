@@ -132,4 +132,8 @@ def _pip(verb: str, *arguments: str) -> None:
     ran = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - pip of this Python
     if ran.returncode:
         said = [line for line in ran.stderr.splitlines() if line.strip()] or ["it said nothing"]
-        raise SettingError(f"pip {verb} failed: {said[-1].removeprefix('ERROR: ')}")
+        reason = said[-1].removeprefix("ERROR: ")
+        # Its last line says that nothing was found, as if it could have looked for it.
+        if "connection broken by" in ran.stderr:
+            reason = "the index of packages cannot be reached"
+        raise SettingError(f"pip {verb} failed: {reason}")

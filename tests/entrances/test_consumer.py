@@ -108,14 +108,16 @@ def consume(
     until: Callable[[], bool] | None = None,
     at_once: int = 2,
     grace_seconds: float = 10.0,
-    told: Callable[[Outcome], None] = lambda _: None,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
 ) -> None:
     """Run a consumer until a condition holds: by default, until all is settled."""
     enough = until or (lambda: len(box.settled) == len(box.bodies))
 
     async def run() -> None:
         stop = asyncio.Event()
-        consumer = Consumer(box, handle, at_once=at_once, grace_seconds=grace_seconds, told=told)
+        consumer = Consumer(
+            box, handle, at_once=at_once, grace_seconds=grace_seconds, on_outcome=on_outcome
+        )
         running = asyncio.create_task(consumer.run(stop))
         deadline = time.monotonic() + 20
         while not enough() and not running.done():
@@ -137,7 +139,7 @@ def test_a_message_is_acknowledged_after_its_effect() -> None:
         return done(event)
 
     outcomes: list[Outcome] = []
-    consume(box, handle, told=outcomes.append)
+    consume(box, handle, on_outcome=outcomes.append)
     assert effects == ["a.jpg", "b.jpg"]
     assert [outcome.source for outcome in outcomes] == effects
     assert box.settled == {"0": "done"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safelight.entrances.files import Settling, State, is_closed, is_passing, keys_below, look
+from safelight.entrances.files import Settling, State, is_closed, is_temporary, keys_below, state_of
 
 
 @pytest.mark.parametrize(
@@ -18,14 +18,14 @@ from safelight.entrances.files import Settling, State, is_closed, is_passing, ke
     ],
 )  # fmt: skip
 def test_what_editors_and_browsers_leave_is_passed_over(key: str) -> None:
-    assert is_passing(key)
+    assert is_temporary(key)
 
 
 @pytest.mark.parametrize(
     "key", ["a.jpg", "a b/c.png", "tmp/a.jpg", "part.jpg", "a~b.jpg", "#1.jpg"]
 )
 def test_pictures_are_not(key: str) -> None:
-    assert not is_passing(key)
+    assert not is_temporary(key)
 
 
 def test_files_are_listed_by_their_keys(tmp_path: Path) -> None:
@@ -41,27 +41,27 @@ def test_files_are_listed_by_their_keys(tmp_path: Path) -> None:
 
 def test_a_file_has_another_state_when_it_was_written_moved_or_replaced(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
-    assert look(str(file))[0] is None
-    assert look(str(tmp_path))[0] is None
+    assert state_of(str(file))[0] is None
+    assert state_of(str(tmp_path))[0] is None
     file.write_bytes(b"one")
-    first, changed = look(str(file))
+    first, changed = state_of(str(file))
     assert first is not None
-    assert look(str(file)) == (first, changed)
+    assert state_of(str(file)) == (first, changed)
     file.write_bytes(b"other")
-    assert look(str(file))[0] != first
-    second = look(str(file))[0]
+    assert state_of(str(file))[0] != first
+    second = state_of(str(file))[0]
     other = tmp_path / "b.jpg"
     other.write_bytes(b"other")
     os.utime(other, ns=(0, file.stat().st_mtime_ns))
     other.replace(file)
-    assert look(str(file))[0] != second
+    assert state_of(str(file))[0] != second
 
 
 def test_a_file_with_an_old_time_was_changed_when_it_came(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     file.write_bytes(b"one")
     os.utime(file, (1_000_000_000, 1_000_000_000))
-    _, changed = look(str(file))
+    _, changed = state_of(str(file))
     assert changed > 1_000_000_001
 
 

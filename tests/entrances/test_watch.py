@@ -65,7 +65,7 @@ def watching(
         at_once=2,
         settle_seconds=settle_seconds,
         grace_seconds=5,
-        told=noted.told.append,
+        on_outcome=noted.told.append,
     )
     faults: list[SafelightError] = []
 

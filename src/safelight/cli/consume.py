@@ -70,17 +70,17 @@ def consume(
             pipelines.handle,
             at_once=at_once or threads,
             grace_seconds=settings.server.grace_seconds if grace is None else grace,
-            told=Report(words=words).tell,
+            on_outcome=Report(words=words).tell,
         )
 
         async def run() -> None:
             stop, hurry = asyncio.Event(), asyncio.Event()
 
-            def told() -> None:
+            def interrupted() -> None:
                 (hurry if stop.is_set() else stop).set()
 
             for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, told)
+                asyncio.get_running_loop().add_signal_handler(number, interrupted)
             await consumer.run(stop, hurry)
 
         if words:

@@ -81,7 +81,7 @@ def watch(
             at_once=threads,
             settle_seconds=settle,
             grace_seconds=settings.server.grace_seconds,
-            told=report.tell,
+            on_outcome=report.tell,
         )
         stop = threading.Event()
 

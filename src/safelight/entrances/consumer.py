@@ -18,7 +18,7 @@ from safelight.pipelines import Outcome
 log = logging.getLogger("safelight")
 
 Handle: TypeAlias = Callable[[Event], Sequence[Outcome]]
-Told: TypeAlias = Callable[[Outcome], None]
+OnOutcome: TypeAlias = Callable[[Outcome], None]
 _Value = TypeVar("_Value")
 
 _MOST_PAUSE_SECONDS = 300.0
@@ -84,9 +84,9 @@ class Consumer:
         *,
         at_once: int,
         grace_seconds: float,
-        told: Told = lambda _: None,
+        on_outcome: OnOutcome = lambda _: None,
     ) -> None:
-        """``at_once``: messages that are worked on at the same time; ``told`` hears each outcome.
+        """``at_once``: messages that are worked on at the same time; ``on_outcome`` hears of each.
 
         ``grace_seconds``: how long what was begun may take when it is told to stop.
         """
@@ -94,7 +94,7 @@ class Consumer:
         self._handle = handle
         self._at_once = at_once
         self._grace_seconds = grace_seconds
-        self._told = told
+        self._on_outcome = on_outcome
         self._working: set[asyncio.Task[None]] = set()
         # Those that are worked on no more, and whose broker still has to be told.
         self._settling: set[asyncio.Task[None]] = set()
@@ -156,7 +156,7 @@ class Consumer:
         finally:
             extending.cancel()
         for outcome in verdict.outcomes:
-            self._told(outcome)
+            self._on_outcome(outcome)
         seconds = min(2.0 ** min(message.tries, 16), _MOST_PAUSE_SECONDS)
         _kept(self._settling, self._settle(message, verdict, seconds))
 

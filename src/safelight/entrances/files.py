@@ -16,25 +16,25 @@ from safelight.storage.store import is_plain_key
 State: TypeAlias = int | None
 
 # What browsers, editors and copiers call a file that is not whole yet, or a copy of their own.
-_PASSING_ENDS = (
+_TEMPORARY_ENDS = (
     "~", ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download",
     ".opdownload", ".swp", ".swo", ".swx", ".bak", ".attributes",
 )  # fmt: skip
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
-def is_passing(key: str) -> bool:
+def is_temporary(key: str) -> bool:
     """Tell whether a key names nothing that will last: hidden files, editors' and browsers' own."""
     name = key.rpartition("/")[2]
     return (
         any(segment.startswith(".") for segment in key.split("/"))
-        or name.lower().endswith(_PASSING_ENDS)
+        or name.lower().endswith(_TEMPORARY_ENDS)
         or name.startswith("~$")
         or (name.startswith("#") and name.endswith("#"))
     )
 
 
-def look(path: str) -> tuple[State, float]:
+def state_of(path: str) -> tuple[State, float]:
     """Look a file up: its state, and the time of its last change in seconds of Unix."""
     try:
         found = os.stat(path)  # noqa: PTH116 - called for every file again and again
@@ -83,7 +83,7 @@ def keys_below(root: str, folder: str = "") -> Iterator[str]:
         below = path[len(root) :].strip("/")
         for name in sorted(names):
             key = f"{below}/{name}" if below else name
-            if is_plain_key(key) and not is_passing(key):
+            if is_plain_key(key) and not is_temporary(key):
                 yield key
 
 
@@ -104,12 +104,12 @@ class Settling:
     def __init__(
         self,
         seconds: float,
-        look: Callable[[str], tuple[State, float]],
+        state_of: Callable[[str], tuple[State, float]],
         closed: Callable[[str], bool],
     ) -> None:
-        """``look`` and ``closed`` are asked about keys."""
+        """``state_of`` and ``closed`` are asked about keys."""
         self._seconds = seconds
-        self._look = look
+        self._state_of = state_of
         self._closed = closed
         self._pending: dict[str, _Pending] = {}
 
@@ -122,7 +122,7 @@ class Settling:
 
         A file that was last changed long ago has been at rest since.
         """
-        state, changed = self._look(key)
+        state, changed = self._state_of(key)
         rested = min(max(wall - changed, 0.0), self._seconds) if state is not None else 0.0
         known = self._pending.get(key)
         fails = known.fails if known and known.state == state else 0
@@ -131,7 +131,7 @@ class Settling:
     def again(self, key: str, *, now: float, fails: int) -> None:
         """Wait for a key whose ``fails``-th try has failed, longer each time."""
         if key not in self._pending:
-            state, _ = self._look(key)
+            state, _ = self._state_of(key)
             pause = min(0.25 * 2.0**fails, _LONGEST_PAUSE_SECONDS)
             self._pending[key] = _Pending(state, now - self._seconds, fails, now + pause)
 
@@ -148,7 +148,7 @@ class Settling:
                 break
             if key in busy or now < waiting.not_before:
                 continue
-            state, _ = self._look(key)
+            state, _ = self._state_of(key)
             if state != waiting.state:
                 waiting.state, waiting.since, waiting.fails = state, now, 0
             if now - waiting.since >= self._seconds and (state is None or self._closed(key)):

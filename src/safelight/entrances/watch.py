@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from watchfiles import Change, watch
 
-from safelight.entrances.files import Settling, State, is_closed, is_passing, keys_below, look
+from safelight.entrances.files import Settling, State, is_closed, is_temporary, keys_below, state_of
 from safelight.errors import StoreUnavailable, Unavailable
 from safelight.pipelines import Outcome
 from safelight.storage.store import is_plain_key
@@ -41,22 +41,23 @@ class Watcher:
         at_once: int,
         settle_seconds: float,
         grace_seconds: float,
-        told: Callable[[Outcome], None] = lambda _: None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         """``folders`` by the prefix of their keys; ``wanted`` tells which keys some pipeline takes.
 
         A file is left alone until it was not changed for ``settle_seconds``. ``grace_seconds``: how
-        long what was begun may take when it is told to stop. ``told`` is called by this thread.
+        long what was begun may take when it is told to stop. ``on_outcome`` is called by the thread
+        that runs this.
         """
         self._roots = {prefix: str(path.resolve()) for prefix, path in folders.items()}
         self._wanted = wanted
         self._bring_up = bring_up
         self._at_once = at_once
         self._grace_seconds = grace_seconds
-        self._told = told
+        self._on_outcome = on_outcome
         self._settling = Settling(
             settle_seconds,
-            lambda key: look(self._path(key)),
+            lambda key: state_of(self._path(key)),
             lambda key: is_closed(self._path(key)),
         )
         # What each source was when it was last brought up.
@@ -125,7 +126,7 @@ class Watcher:
             for below in keys_below(root):
                 key = prefix + below
                 gone.discard(key)
-                if self._is_source(key) and self._seen.get(key) != look(self._path(key))[0]:
+                if self._is_source(key) and self._seen.get(key) != state_of(self._path(key))[0]:
                     self._note(key)
         for key in gone:
             self._note(key)
@@ -133,14 +134,16 @@ class Watcher:
     def _ask(self, keys: Iterable[str]) -> None:
         """Note what is gone since it was brought up by another run."""
         for key in keys:
-            if key not in self._seen and self._is_source(key) and look(self._path(key))[0] is None:
+            if key in self._seen or not self._is_source(key):
+                continue
+            if state_of(self._path(key))[0] is None:
                 self._asked.add(key)
                 self._note(key)
 
     def _changed(self, change: Change, path: str) -> None:
         prefix, root = self._root(path)
         below = path[len(root) + 1 :]
-        if not below or is_passing(below):
+        if not below or is_temporary(below):
             return
         if Path(path).is_dir():
             # A folder that was moved in says nothing of its files.
@@ -190,10 +193,10 @@ class Watcher:
                 log.error("%s could not be brought up", key, exc_info=error)
                 continue
             for outcome in future.result():
-                self._told(outcome)
+                self._on_outcome(outcome)
 
     def _is_source(self, key: str) -> bool:
-        return is_plain_key(key) and not is_passing(key) and self._wanted(key)
+        return is_plain_key(key) and not is_temporary(key) and self._wanted(key)
 
     def _path(self, key: str) -> str:
         prefix = max((prefix for prefix in self._roots if key.startswith(prefix)), key=len)

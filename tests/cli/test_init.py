@@ -96,6 +96,14 @@ def test_the_longest_name_is_none_that_a_cloud_refuses() -> None:
         assert len(unique) + 8 <= 24
 
 
+@pytest.mark.parametrize("region", ["ap-guangzhou", "na-siliconvalley"])
+def test_a_bucket_of_tencent_has_no_longer_address_than_it_may(region: str) -> None:
+    text = (init("tencent", "--region", region) / "main.tf").read_text()
+    names = re.findall(r'= "([a-z-]+)-\$\{var\.appid\}"', text)
+    assert len(names) == 2
+    assert all(len(f"{name}-1250000000.cos.{region}.myqcloud.com") <= 60 for name in names)
+
+
 @pytest.mark.parametrize(("region", "host"), [("eu-west-1", "-eu"), ("eu-central-1", ".eu")])
 def test_the_website_of_a_bucket_is_named_as_its_region_does(region: str, host: str) -> None:
     text = (init("aws", "--region", region) / "template.yaml").read_text()
@@ -111,6 +119,9 @@ def test_the_website_of_a_bucket_is_named_as_its_region_does(region: str, host: 
         ("gcp", ["--name", "a" * 24], "--name"),
         ("aws", ["--bucket", "a/b"], "--bucket"),
         ("aws", ["--bucket", "ab-"], "--bucket"),
+        ("tencent", ["--bucket", "a" * 15], "and 60 are allowed"),
+        ("tencent", ["--name", "a" * 15], "--bucket: 'aaaaaaaaaaaaaaa' is too long"),
+        ("gcp", ["--bucket", "a" * 48], "and 63 are allowed"),
         ("aws", ["--region", "eu west"], "--region"),
         ("docker", ["--region", "eu-west-1"], "--region: there are none for docker"),
         ("docker", ["--bucket", "cats"], "--bucket: there are none for docker"),

@@ -122,4 +122,11 @@ def _values(target: str, name: str, region: str, bucket: str) -> dict[str, str]:
         "version": __version__,
         "website": f"s3-website{'-' if region in _DASHED else '.'}{region}",
     }
-    return values | {"bucket": bucket or _filled(own.bucket, values)}
+    values["bucket"] = bucket or _filled(own.bucket, values)
+    longest = _filled(own.longest, values)
+    if len(longest) > own.most:
+        raise SettingError(
+            f"--bucket: {values['bucket']!r} is too long: {longest} has {len(longest)} characters, "
+            f"and {own.most} are allowed (example: --bucket photos)"
+        )
+    return values

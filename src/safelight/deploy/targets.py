@@ -49,13 +49,16 @@ class Target:
     """What ``safelight init`` writes for a place, and what is to be done then.
 
     ``region`` and ``bucket`` are what they are when they are not said; empty where there is no
-    such thing. ``steps`` are the commands that follow.
+    such thing. ``longest`` is the longest name made of a bucket's, ``most`` how many characters it
+    may have. ``steps`` are the commands that follow.
     """
 
     files: tuple[str, ...]
     steps: tuple[str, ...]
     region: str = ""
     bucket: str = ""
+    longest: str = "<<bucket>>-resized"
+    most: int = 63
 
 
 TARGETS = {
@@ -91,7 +94,10 @@ TARGETS = {
             "terraform apply    # asks for the account and the image",
         ),
         region="ap-guangzhou",
-        bucket="<<name>>-photos",
+        bucket="<<name>>",
+        # https://www.tencentcloud.com/document/product/436/13312
+        longest="<<bucket>>-made-1250000000.cos.<<region>>.myqcloud.com",
+        most=60,
     ),
     "gcp": Target(
         ("Dockerfile", ".dockerignore", "main.tf"),
@@ -108,6 +114,7 @@ TARGETS = {
         ),
         region="europe-west1",
         bucket="<<name>>-photos",
+        longest="PROJECT-<<bucket>>-resized",
     ),
     "docker": Target(
         ("Dockerfile", "compose.yaml", ".dockerignore", "photos/README"),

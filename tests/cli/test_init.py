@@ -96,6 +96,13 @@ def test_the_longest_name_is_none_that_a_cloud_refuses() -> None:
         assert len(unique) + 8 <= 24
 
 
+def test_no_subscription_ends_by_itself_because_nothing_came() -> None:
+    text = (init("gcp") / "main.tf").read_text()
+    found = re.findall(r'^resource "google_pubsub_subscription" .*?^}', text, re.M | re.S)
+    assert len(found) == 2
+    assert all('expiration_policy {\n    ttl = ""\n  }' in each for each in found)
+
+
 @pytest.mark.parametrize("region", ["ap-guangzhou", "na-siliconvalley"])
 def test_a_bucket_of_tencent_has_no_longer_address_than_it_may(region: str) -> None:
     text = (init("tencent", "--region", region) / "main.tf").read_text()

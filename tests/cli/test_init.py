@@ -98,7 +98,9 @@ def test_the_longest_name_is_none_that_a_cloud_refuses() -> None:
 
 def test_no_subscription_ends_by_itself_because_nothing_came() -> None:
     text = (init("gcp") / "main.tf").read_text()
-    found = re.findall(r'^resource "google_pubsub_subscription" .*?^}', text, re.M | re.S)
+    found = re.findall(
+        r'^resource "google_pubsub_subscription" .*?^}', text, re.MULTILINE | re.DOTALL
+    )
     assert len(found) == 2
     assert all('expiration_policy {\n    ttl = ""\n  }' in each for each in found)
 

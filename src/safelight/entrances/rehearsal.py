@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from safelight.errors import NotFound, TransformInvalid
 from safelight.pipelines import Pipeline, Pipelines
 from safelight.pipelines.layout import Layout, Subject
-from safelight.pipelines.pipeline import hidden
-
-# As much of a source as tells what it is, in bytes.
-_HEAD = 65_536
+from safelight.pipelines.pipeline import HEAD_BYTES, hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def _refused(pipelines: Pipelines, pipeline: Pipeline, key: str) -> str:
     if "mark" in pipelines.sources.attributes(key):
         return "it is an output of a pipeline itself"
     with pipelines.sources.open(key) as source:
-        return pipeline.refuses_content(key, os.pread(source.descriptor, _HEAD, 0))
+        return pipeline.refuses_content(key, os.pread(source.descriptor, HEAD_BYTES, 0))
 
 
 def _lines(layout: Layout, subject: Subject) -> Iterator[Line]:

@@ -15,18 +15,16 @@ from safelight.limits import Limits
 from safelight.picture import Developed, Rendering
 from safelight.pipelines.layout import Layout, Subject
 from safelight.pipelines.outcomes import Written
-from safelight.pipelines.pipeline import Pipeline, Step
+from safelight.pipelines.pipeline import FACTS, HEAD_BYTES, Pipeline, Step
 from safelight.pipelines.places import Sources
 from safelight.pipelines.records import Trace
 from safelight.storage import Opened, Source
 from safelight.variants import VariantKey, Variants
 from safelight.workers import Renderer
 
-# As much of a source as tells what it is, in bytes.
-_HEAD = 65_536
+# Digits of a source's SHA-256 that stand for {hash} in a key.
 _HASH = 16
 _ANALYSED = {"placeholders", "colors", "phash"}
-_FACTS = {"exif", "iptc", "xmp"}
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -105,7 +103,7 @@ class Maker:
                 return None
             if source.version != subject.version:
                 return None
-            head = os.pread(source.descriptor, _HEAD, 0)
+            head = os.pread(source.descriptor, HEAD_BYTES, 0)
             if refused := pipeline.refuses_content(subject.key, head):
                 return Refused(refused) if source.unchanged else None
             pictures = {key: stack.enter_context(self._picture(key)) for key in subject.pictures}
@@ -141,7 +139,7 @@ class Maker:
             deadline=deadline,
             pictures=pictures,
             analyse=bool(_ANALYSED & pipeline.include),
-            facts=pipeline.facts if _FACTS & pipeline.include else "none",
+            facts=pipeline.facts if FACTS & pipeline.include else "none",
         )
         sha256 = ""
         if pipeline.hashed or "sha256" in pipeline.include:

@@ -78,7 +78,7 @@ class Ownership(msgspec.Struct, frozen=True):
         ``listed``: it was written there before, so that what says nothing of itself is its own: in
         a folder what is said of an object may get lost when two are at work.
         """
-        found = look(self.places.at(trace.store).store, trace.key)
+        found = attributes_of(self.places.at(trace.store).store, trace.key)
         if found is None or self.has(found) or (listed and not found):
             return ""
         if "mark" not in found:
@@ -93,7 +93,7 @@ class Ownership(msgspec.Struct, frozen=True):
         ``stamp`` is what its store said of it when it was written: then it is believed, else read.
         """
         store = self.places.at(trace.store).store
-        found = look(store, trace.key)
+        found = attributes_of(store, trace.key)
         if found is None or not self.has(found) or found.get("variant") != trace.variant:
             return None
         said = found.get("digest", "")
@@ -122,7 +122,7 @@ class Ownership(msgspec.Struct, frozen=True):
         """
         try:
             store = self.places.at(trace.store).store
-            found = look(store, trace.key)
+            found = attributes_of(store, trace.key)
         except SettingError as error:
             # Of a store that is no longer set: what it holds is not ours to judge.
             log.warning("%s stays in %s: %s", trace.key, trace.store, error.detail)
@@ -133,7 +133,7 @@ class Ownership(msgspec.Struct, frozen=True):
         return True
 
 
-def look(store: Store, key: str) -> Mapping[str, str] | None:
+def attributes_of(store: Store, key: str) -> Mapping[str, str] | None:
     """Read the attributes of an object; None when it is not there."""
     try:
         if store.local:

@@ -17,6 +17,11 @@ from safelight.pipelines.templates import Named, Template, named
 from safelight.transform import Transform
 from safelight.variants import EPOCH
 
+# So many bytes at the beginning of a source tell what it is.
+HEAD_BYTES = 65_536
+# What `include` may name of the facts that a source tells of itself.
+FACTS = frozenset({"exif", "iptc", "xmp"})
+
 # Told of what came of a source; gives back what could not be told. It does not raise.
 Hooks: TypeAlias = Callable[[Outcome], Sequence[str]]
 
@@ -141,7 +146,10 @@ class Pipeline(msgspec.Struct, frozen=True):
         return ""
 
     def refuses_content(self, key: str, head: bytes) -> str:
-        """Say why what a source begins with makes it none of its own; empty when it does not."""
+        """Say why what a source begins with makes it none of its own; empty when it does not.
+
+        ``head``: its first `HEAD_BYTES`.
+        """
         found = formats.sniff(head)
         if self.types:
             known = found.name if found else "nothing known"

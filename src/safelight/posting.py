@@ -26,7 +26,7 @@ class Post(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
-def post(told: Post, *, seconds: float = 10.0) -> str:
+def post(message: Post, *, seconds: float = 10.0) -> str:
     """Send a POST, three times at most; return what went wrong, empty when it was taken.
 
     ``seconds``: how long a try waits for a sign of life. Between the tries are pauses of up to 10
@@ -35,7 +35,7 @@ def post(told: Post, *, seconds: float = 10.0) -> str:
     """
     status = 0
     for attempt in range(1, TRIES + 1):
-        status, retry_after = _answer_to(told, seconds)
+        status, retry_after = _answer_to(message, seconds)
         if 200 <= status < 300:
             return ""
         if 400 <= status < 500 and status not in (408, 429):
@@ -47,7 +47,7 @@ def post(told: Post, *, seconds: float = 10.0) -> str:
     return f"answered {status}" if status else "did not answer"
 
 
-def _answer_to(told: Post, seconds: float) -> tuple[int, int]:
+def _answer_to(message: Post, seconds: float) -> tuple[int, int]:
     """Post once: the status, 0 when there is no answer, and the seconds of Retry-After."""
     # Most never tell anybody anything: TLS and all else is loaded by those who do.
     import http.client
@@ -59,7 +59,7 @@ def _answer_to(told: Post, seconds: float) -> tuple[int, int]:
             """Follow nothing."""
 
     posted = urllib.request.Request(  # noqa: S310 - the scheme is checked at the start
-        told.url, told.body, dict(told.headers), method="POST"
+        message.url, message.body, dict(message.headers), method="POST"
     )
     try:
         opener = urllib.request.build_opener(NoRedirects)

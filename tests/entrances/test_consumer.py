@@ -198,6 +198,17 @@ def test_a_fault_that_nobody_foresaw_is_tried_again_and_not_for_ever(
     assert "a.jpg could not be handled" in caplog.text
 
 
+def test_a_wrong_setting_is_no_fault_of_a_message_however_often_it_came() -> None:
+    def handle(event: Event) -> list[Outcome]:
+        raise SettingError("pipelines.store: there is no such bucket")
+
+    verdict = treat(said("a.jpg"), handle, tries=100)
+    assert (verdict.settled, verdict.reason) == (
+        "again",
+        "a.jpg: pipelines.store: there is no such bucket",
+    )
+
+
 def test_a_test_message_is_done() -> None:
     verdict = treat(b'{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}', done)
     assert verdict.settled == "done"

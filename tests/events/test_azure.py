@@ -38,6 +38,13 @@ def test_any_key_comes_back_as_it_was(blank: dict[str, Any], key: str) -> None:
     assert event.key == key
 
 
+def test_the_headers_of_a_binary_event_are_percent_encoded() -> None:
+    whole = {name: text for name, text in CLOUD.items() if name != "data"}
+    headers = {f"ce-{name}": quote(str(text), safe="/:") for name, text in whole.items()}
+    assert "%20" in headers["ce-subject"]
+    assert read(CLOUD["data"], headers).events == read(CLOUD).events
+
+
 def test_a_list_of_events_is_read_whole() -> None:
     notice = read([GRID, in_grid("Storage.BlobDeleted"), in_grid("Storage.BlobTierChanged")])
     assert [event.kind for event in notice.events] == ["created", "removed"]

@@ -131,7 +131,8 @@ def test_what_came_and_what_went(name: str, kind: str) -> None:
         "ObjectTagging:Put", "ObjectAcl:Put", "ObjectRestore:Completed", "LifecycleTransition",
         "ReducedRedundancyLostObject", "s3:ObjectCreated:PutRetention",
         "s3:ObjectCreated:PutTagging", "s3:LifecycleExpiration:AbortMultipartUpload",
-        "s3:ObjectAccessed:Get",
+        "s3:ObjectCreated:PutLegalHold", "s3:ObjectCreated:DeleteTagging",
+        "s3:ObjectCreated:CreateMultipartUpload", "s3:ObjectAccessed:Get",
     ],
 )  # fmt: skip
 def test_what_leaves_the_picture_as_it_is_is_acknowledged(name: str) -> None:
@@ -171,6 +172,17 @@ def test_a_version_is_the_versions_id_or_else_the_etag() -> None:
         value["s3"]["object"]["versionId"] = version_id
         assert only({"Records": [value]}).version == "b21b84d653bb07b05b1e6b33684dc11b"
     assert only(sample("versitygw_webhook")).version == "900150983cd24fb0d6963f7d28e17f72"
+
+
+def test_a_sequencer_is_ordered_however_its_letters_are_written() -> None:
+    value = record()
+    sequencers = []
+    for written in ("0055aed6dcd90281e5", "0055AED6DCD90281E6"):
+        value["s3"]["object"]["sequencer"] = written
+        sequencers.append(only({"Records": [value]}).sequencer)
+    earlier, later = sequencers
+    assert newer(later, earlier)
+    assert not newer(earlier, later)
 
 
 def test_versitygw_counts_from_one_again_so_its_count_orders_nothing() -> None:
@@ -251,6 +263,8 @@ def test_batch_operations_want_an_answer_for_each_task() -> None:
     assert notice.reply is not None
     assert notice.reply.keys() == answer.keys()
     assert notice.reply["invocationId"] == answer["invocationId"]
+    # A task that is not answered for is given again, and does not count as failed for ever.
+    assert notice.reply["treatMissingKeysAs"] == "TemporaryFailure"
     assert notice.reply["results"] == []
 
 

@@ -167,6 +167,18 @@ def test_an_upload_needs_a_body(faces: Faces) -> None:
     assert (response.status, json.loads(response.body)["code"]) == (400, "empty_body")
 
 
+def test_an_upload_of_too_many_bytes_is_refused_before_it_is_looked_at(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("it was looked at")
+
+    monkeypatch.setattr(faces.service, "resize", fail)
+    monkeypatch.setattr(faces.service, "limits", Limits(source_bytes=1_000))
+    response = answered(faces.doors, "POST", "/resize", body=bytes(1_001))
+    assert (response.status, json.loads(response.body)["code"]) == (413, "too_large")
+
+
 def test_an_unknown_failure_is_answered_without_its_reason(
     faces: Faces, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +245,29 @@ def test_an_upload_that_is_too_large_to_carry_is_stored_for_its_viewer(
     assert (store / place).read_bytes() == whole.body
     # It goes with all others.
     assert place in service.variants.purge_all()
+
+
+def test_an_upload_that_is_stored_counts_among_what_may_be_kept(
+    published: tuple[Doors, Service, Path], photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors, service, _ = published
+    grown: list[int] = []
+    monkeypatch.setattr(service.variants.bound, "grown", grown.append)
+    body = (photos / PHOTO).read_bytes()
+    whole = answered(doors, "POST", "/resize", body=body)
+    assert grown == []
+    answered(doors, "POST", "/resize", body=body, most_bytes=1_000)
+    assert grown == [len(whole.body)]
+
+
+def test_a_viewer_is_not_sent_to_what_is_gone_again(
+    published: tuple[Doors, Service, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors, service, _ = published
+    # Stored, and swept away or purged before anybody could read it.
+    monkeypatch.setattr(service.variants, "readable", lambda variant: False)
+    response = answered(doors, "GET", f"/205x200/{PHOTO}", most_bytes=1_000)
+    assert (response.status, json.loads(response.body)["code"]) == (503, "store_unavailable")
 
 
 def test_what_nobody_could_read_says_which_setting_helps(faces: Faces, photos: Path) -> None:

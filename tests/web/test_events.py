@@ -25,6 +25,7 @@ from safelight.errors import (
 )
 from safelight.events import Event
 from safelight.limits import Limits
+from safelight.observe import Request, current, enter, leave
 from safelight.pipelines.outcomes import Outcome
 from safelight.web.doors import Doors
 from safelight.web.events import MOST_BYTES, Events
@@ -281,6 +282,24 @@ def test_several_events_of_a_notification_are_handled_at_once(
     answer = told(door, several("a", "b", "c", "d"))
     assert [outcome["source"] for outcome in answer["handled"]] == ["a", "b", "c", "d"]
     assert len(set(handler.deadlines)) == 1
+
+
+def test_what_is_logged_on_the_way_bears_the_id_of_the_request(
+    door: Events, handler: Handled
+) -> None:
+    ids: list[str] = []
+
+    def does(event: Event) -> list[Outcome]:
+        ids.append(current().id)
+        return []
+
+    handler.does = does
+    token = enter(Request("told-by-minio"))
+    try:
+        told(door, several("a", "b", "c"))
+    finally:
+        leave(token)
+    assert ids == ["told-by-minio"] * 3
 
 
 def test_of_several_events_about_one_object_the_newest_counts(

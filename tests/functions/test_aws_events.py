@@ -18,6 +18,7 @@ from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, Stored, small_s3
 PHOTO = "photo-1mp.jpg"
 KEY = "up/a b+é&.jpg"
 TOKEN = "a-token-that-nobody-guesses"
+JOB = {"invocationSchemaVersion": "2.0", "invocationId": "x", "job": {"id": "y"}}
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -217,23 +218,45 @@ def test_without_time_messages_come_again(cloud: Cloud, photograph: bytes) -> No
     assert "good.jpg" not in cloud.halves
 
 
+def test_a_job_whose_source_is_gone_removes_its_outputs_and_succeeds(
+    cloud: Cloud, photograph: bytes
+) -> None:
+    cloud.put("good.jpg", photograph)
+    cloud.function.invoke({"Records": [record("good.jpg")]})
+    del cloud.s3.bucket("img")["good.jpg"]
+    tasks = [{"taskId": "1", "s3Key": "good.jpg", "s3Bucket": "img"}]
+    told = cloud.function.invoke({**JOB, "tasks": tasks})
+    (result,) = told["results"]
+    assert result["resultCode"] == "Succeeded"
+    assert result["resultString"].startswith("removed by ")
+
+
 def test_a_job_over_a_bucket_is_told_how_each_task_ended(cloud: Cloud, photograph: bytes) -> None:
     cloud.put("good.jpg", photograph)
     cloud.put("broken.jpg", photograph[:90_000])
+    cloud.put("notes.txt", b"notes")
     tasks = [
         {"taskId": name, "s3Key": key, "s3VersionId": None, "s3Bucket": bucket}
         for name, key, bucket in (
             ("1", "good.jpg", "img"), ("2", "broken.jpg", "img"), ("3", "", "img"),
+            ("4", "missing.jpg", "img"), ("5", "notes.txt", "img"), ("6", "good.jpg", "other"),
         )
     ]  # fmt: skip
-    job = {"invocationSchemaVersion": "2.0", "invocationId": "x", "job": {"id": "y"}}
-    told = cloud.function.invoke({**job, "tasks": tasks})
+    told = cloud.function.invoke({**JOB, "tasks": tasks})
     assert {name: told[name] for name in ("invocationSchemaVersion", "invocationId")} == {
         "invocationSchemaVersion": "2.0", "invocationId": "x",
     }  # fmt: skip
     codes = {result["taskId"]: result["resultCode"] for result in told["results"]}
-    assert codes == {"1": "Succeeded", "2": "PermanentFailure", "3": "PermanentFailure"}
-    again = cloud.function.invoke({**job, "tasks": tasks[:1]}, seconds=0.0)
+    assert codes == {
+        "1": "Succeeded", "2": "PermanentFailure", "3": "PermanentFailure",
+        "4": "PermanentFailure", "5": "Succeeded", "6": "PermanentFailure",
+    }  # fmt: skip
+    said = {result["taskId"]: result["resultString"] for result in told["results"]}
+    assert said["1"].startswith("done by ")
+    assert said["4"].endswith(": there is no such source")
+    assert said["5"] == "skipped by halves: it is nothing known, not jpeg, png"
+    assert said["6"] == "missing: no source is in other there (aws:s3)"
+    again = cloud.function.invoke({**JOB, "tasks": tasks[:1]}, seconds=0.0)
     assert [result["resultCode"] for result in again["results"]] == ["TemporaryFailure"]
     assert "good.jpg" in cloud.halves
 

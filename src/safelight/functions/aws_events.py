@@ -8,6 +8,7 @@ from typing import Any
 from safelight.errors import SafelightError
 from safelight.events import Notice, read
 from safelight.functions.runtime import Runtime
+from safelight.pipelines.outcomes import Outcome, in_vain
 
 # What S3 Batch Operations writes into its report of a task.
 _MOST_SAID = 1_000
@@ -44,11 +45,18 @@ def _batch(runtime: Runtime, notice: Notice, name: str, deadline: float) -> dict
         if isinstance(ended, SafelightError):
             code, said = "TemporaryFailure", ended.detail
         else:
-            failed = any(outcome.status == "failed" for outcome in ended)
+            # What no pipeline is for did not fail: a job over a mixed bucket would be stopped then.
+            failed = in_vain(ended) or any(outcome.status == "failed" for outcome in ended)
             code = "PermanentFailure" if failed else "Succeeded"
-            said = "; ".join(f"{o.pipeline} {o.status} {o.reason}".strip() for o in ended)
+            said = "; ".join(map(_said, ended))
         results.append(_result(event.receipt, code, said))
     return {**(notice.reply or {}), "results": results}
+
+
+def _said(outcome: Outcome) -> str:
+    of = f" by {outcome.pipeline}" if outcome.pipeline else ""
+    because = f": {outcome.reason}" if outcome.reason else ""
+    return f"{outcome.status}{of}{because}"
 
 
 def _result(task: str, code: str, said: str) -> dict[str, str]:

@@ -45,7 +45,8 @@ class Letter:
         self.tries = tries
 
     async def extend(self) -> None:
-        self.queue.extended.append(self.id)
+        late = self.id in self.queue.settled
+        (self.queue.extended_late if late else self.queue.extended).append(self.id)
 
     async def done(self) -> None:
         self.queue.settle(self.id, "done")
@@ -65,6 +66,7 @@ class Box:
     extend_seconds: float = 0.0
     opens: list[Exception | None] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
+    extended_late: list[str] = field(default_factory=list)
     settled: dict[str, str] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     opened: int = 0
@@ -250,6 +252,24 @@ def test_a_message_is_kept_from_others_while_it_is_worked_on() -> None:
 
     consume(box, handle, until=extended)
     assert set(box.extended) == {"0"}
+
+
+def test_a_message_that_is_done_is_not_kept_from_others_any_more() -> None:
+    box = Box([said("a.jpg"), said("b.jpg")], extend_seconds=0.01)
+    enough = threading.Event()
+
+    def handle(event: Event) -> list[Outcome]:
+        if event.key == "b.jpg":
+            assert enough.wait(20)
+        return done(event)
+
+    def extended() -> bool:
+        if "0" in box.settled and box.extended.count("1") >= 5:
+            enough.set()
+        return len(box.settled) == 2
+
+    consume(box, handle, until=extended)
+    assert box.extended_late == []
 
 
 def test_a_broker_that_is_gone_is_waited_for() -> None:

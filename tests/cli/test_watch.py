@@ -166,7 +166,7 @@ def test_what_cannot_be_written_is_said(arguments: tuple[str, ...], said: str) -
 def test_sources_in_a_cloud_that_are_not_watched_are_named(home: Path) -> None:
     (home / "safelight.toml").write_text(
         '[sources]\nfar = "s3://photos?region=eu-west-1"\nother = "gs://photos"\n'
-        '[[pipelines]]\non = "sub/"\nwrite = [{ transform = "w=60" }]\n'
+        '[[pipelines]]\nname = "sub"\non = "sub/"\nwrite = [{ transform = "w=60" }]\n'
         '[[pipelines]]\non = "far/"\nwrite = [{ transform = "w=60" }]\n'
     )
     with watching(home) as watched:

@@ -57,6 +57,7 @@ def test_there_are_none_unless_they_are_set(tmp_path: Path) -> None:
         (pipeline(min_bytes="-1"), r"pipelines\[1\].min_bytes: expected `int` >= 0"),
         (pipeline(name='"Uploads!"'), "'Uploads!' has more than a-z"),
         (pipeline(name='"a"') + "\n" + pipeline(name='"a"'), "two are called a"),
+        (pipeline() + "\n" + pipeline(write='[{ preset = "open" }]'), "only one of them may"),
         (pipeline(write='[{ preset = "tumb" }]'), "no preset 'tumb': known are thumb, open"),
         (pipeline(write='[{ to = "x/{name}" }]'), "write 1: name a preset or a transform"),
         (pipeline(write='[{ transform = "w=9999999", to = "x/{name}" }]'),
@@ -105,10 +106,11 @@ def test_what_is_wrong_is_refused_with_its_name(text: str, said: str, tmp_path: 
         pipeline(write='[{ preset = "thumb", to = "uploads/small/{name}" }]'),
         pipeline(write='[{ preset = "thumb", to = "{name}" }]'),
         pipeline(write='[{ preset = "thumb", to = "{stem}-small.jpg" }]'),
-        pipeline() + "\n"
+        pipeline(name='"a"') + "\n"
         + pipeline(on='"thumbs/"', write='[{ transform = "w=9", to = "x/{name}" }]'),
         pipeline(store='"file:./photos/uploads"'),
-        pipeline(write='[{ preset = "thumb", to = "x/{name}", store = "file:./archive" }]')
+        pipeline(name='"a"',
+                 write='[{ preset = "thumb", to = "x/{name}", store = "file:./archive" }]')
         + "\n" + pipeline(on='"archive/"', write='[{ transform = "w=9", to = "y/{name}" }]'),
         pipeline(metadata='"uploads/{stem}.jpg"'),
         pipeline(failed='"uploads/failed/{name}"'),
@@ -156,6 +158,32 @@ def test_variants_beside_the_sources_are_taken(text: str, tmp_path: Path) -> Non
     assert wired(text, tmp_path).pipelines
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'events.state = "file:./photos"\n' + WHOLE,
+        'events.state = "file:./photos/state"\n' + WHOLE,
+        'events.state = "file:./photos/uploads/state"\n' + pipeline(),
+    ],
+)
+def test_a_memory_among_the_sources_would_hear_of_itself(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"events.state is among the sources of pipeline-1"):
+        wired(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'events.state = "file:./photos"\n' + pipeline(),
+        'events.state = "file:./photos/.state"\n' + WHOLE,
+        'events.state = "file:./photos"\n'
+        + pipeline(on='""', store='"file:./x"', suffix='[".jpg"]'),
+    ],
+)
+def test_a_memory_beside_the_sources_is_taken(text: str, tmp_path: Path) -> None:
+    assert wired(text, tmp_path).pipelines
+
+
 def test_variants_by_their_paths_have_suffixes(tmp_path: Path) -> None:
     start = 'presets.thumb = "w=9,format=jpeg"\n'
     start += 'variants = { url = "file:./photos", layout = "path" }\n'
@@ -173,8 +201,8 @@ def test_variants_by_their_paths_have_suffixes(tmp_path: Path) -> None:
         pipeline(on='""', write='[{ preset = "thumb", to = "{name}", store = "file:./x" }]',
                  metadata='"metadata/{name}.json"'),
         pipeline(name='"a"') + "\n" + pipeline(name='"b"', on='"other/"'),
-        pipeline() + "\n" + pipeline(write='[{ preset = "open" }]'),
-        'events.hops = 2\n' + pipeline() + "\n"
+        pipeline(name='"a"') + "\n" + pipeline(write='[{ preset = "open" }]'),
+        'events.hops = 2\n' + pipeline(name='"a"') + "\n"
         + pipeline(on='"thumbs/"', write='[{ transform = "w=9", to = "x/{name}" }]'),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from safelight.config.wiring import Calls, naming, pool, sources, variants
 from safelight.errors import SettingError
 from safelight.pipelines import Pipelines
 from safelight.pipelines.building import build
-from safelight.pipelines.guards import check_variants
+from safelight.pipelines.guards import check_state, check_variants
 from safelight.pipelines.making import Maker
 from safelight.pipelines.pipeline import Pipeline
 from safelight.pipelines.places import Place, Places, Sources, overlap
@@ -64,7 +64,10 @@ def pipelines(
     kept = stored or variants(settings, base=base, counted=counted)
     renderer = renderer or pool(settings)
     with naming("events.state"):
-        state = places.at(settings.events.state).store if settings.events.state else kept.store
+        remembering = places.at(settings.events.state) if settings.events.state else None
+    if remembering is not None:
+        check_state(built, homes, remembering.address)
+    state = kept.store if remembering is None else remembering.store
     maker = Maker(
         homes,
         sources(settings, base=base, counted=counted),

@@ -34,7 +34,15 @@ _CLASSES = ("auto-avif", "auto-webp", "auto")
 
 
 def named(settings: Sequence[PipelineSettings]) -> list[PipelineSettings]:
-    """Give each pipeline a name. Raises SettingError for one that is none, or taken."""
+    """Give each pipeline a name. Raises SettingError for one that is none, or taken.
+
+    One may do without: by their order two would be told apart only until it changes.
+    """
+    if sum(not each.name for each in settings) > 1:
+        raise SettingError(
+            "pipelines.name: only one of them may have none, for by their names it is known whose "
+            'an output is (example: name = "thumbnails")'
+        )
     found = [
         replace(each, name=each.name or f"pipeline-{number}")
         for number, each in enumerate(settings, 1)

@@ -31,13 +31,35 @@ def check_variants(
     for pipeline in pipelines:
         if versioned and pipeline.suffixes:
             continue
-        for prefix, home in sources.below(pipeline.on):
-            if _holds(home, pipeline.on.removeprefix(prefix), variants, versioned=versioned):
-                raise SettingError(
-                    f"pipelines: variants.url is among the sources of {pipeline.name} "
-                    f"(on = {pipeline.on!r}), and variants would have variants: keep them "
-                    'elsewhere, or bound it by another prefix (example: on = "uploads/")'
-                )
+        if _among(pipeline, sources, variants, versioned=versioned):
+            raise SettingError(
+                f"pipelines: variants.url is among the sources of {pipeline.name} "
+                f"(on = {pipeline.on!r}), and variants would have variants: keep them "
+                'elsewhere, or bound it by another prefix (example: on = "uploads/")'
+            )
+
+
+def check_state(pipelines: Sequence[Pipeline], sources: Sources, state: Address) -> None:
+    """Refuse the memory of what was done among the sources of a pipeline.
+
+    Each event would leave something there that is told as another one. Raises SettingError.
+    """
+    for pipeline in pipelines:
+        # Nothing in it has the suffix of a picture.
+        if not pipeline.suffixes and _among(pipeline, sources, state, versioned=False):
+            raise SettingError(
+                f"pipelines: events.state is among the sources of {pipeline.name} "
+                f"(on = {pipeline.on!r}), which would hear of itself: keep it elsewhere, or bound "
+                'the pipeline by another prefix (example: on = "uploads/")'
+            )
+
+
+def _among(pipeline: Pipeline, sources: Sources, kept: Address, *, versioned: bool) -> bool:
+    """Tell whether what is kept in a store may be seen as sources of a pipeline."""
+    return any(
+        _holds(home, pipeline.on.removeprefix(prefix), kept, versioned=versioned)
+        for prefix, home in sources.below(pipeline.on)
+    )
 
 
 def _holds(home: Place, on: str, variants: Address, *, versioned: bool) -> bool:

@@ -17,7 +17,7 @@ from tests.support.lambdas import SHAPES, answered, asking
 SAMPLES = Path(__file__).parents[1] / "data" / "lambda"
 # Those that give a path as it was sent.
 HONEST = ("url", "rest", "balancer", "balancer-several")
-KEYS = ("a.jpg", "a b.jpg", "a+b.jpg", "näh/é.jpg", "100%.jpg", "a&b=c;d@e~(1)'!.jpg")
+KEYS = ("a.jpg", "a b.jpg", "a+b.jpg", "näh/é.jpg", "100%.jpg", "50%41.jpg", "a&b=c;d@e~(1)'!.jpg")
 
 
 def of(event: Any) -> Asked:

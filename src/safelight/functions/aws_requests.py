@@ -110,9 +110,11 @@ def _from_url(event: Mapping[str, Any], context: Mapping[str, Any]) -> Asked:
 
 def _from_rest(event: Mapping[str, Any], context: Mapping[str, Any]) -> Asked:
     """Read payload 1.0, of a REST API, or of an HTTP API, which has decoded the path."""
-    path = _encoded(event["path"])
+    # Only an HTTP API names a version: a "%" that is left there was written "%25".
+    encoded = write_key if event.get("version") == "1.0" else _encoded
+    path = encoded(event["path"])
     # The stage is in the one and not in the other, unless a domain of the user's is asked.
-    whole = _encoded(context.get("path", ""))
+    whole = encoded(context.get("path", ""))
     root = whole.removesuffix(path) if whole.endswith(path) else ""
     asked = _headers(_several(event, "headers", "multiValueHeaders"))
     query = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in _query(event)]

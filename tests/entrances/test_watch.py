@@ -219,6 +219,15 @@ def test_what_is_unavailable_is_tried_again(root: Path) -> None:
         wait_for(lambda: len(noted.told) == 1)
 
 
+def test_a_removal_that_is_unavailable_is_tried_again(root: Path) -> None:
+    (root / "a.jpg").write_bytes(b"a")
+    with watching(root) as noted:
+        noted.faults["a.jpg"] = [Unavailable("not now")]
+        (root / "a.jpg").unlink()
+        wait_for(lambda: [outcome.status for outcome in noted.told] == ["done", "removed"])
+        assert noted.brought == [("a.jpg", b"a"), ("a.jpg", None), ("a.jpg", None)]
+
+
 def test_what_fails_for_no_known_reason_is_logged_and_left_until_it_changes(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

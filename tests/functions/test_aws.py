@@ -10,13 +10,23 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from safelight import config
 from safelight.dialects.grammar import write_key
-from tests.support.lambdas import SHAPES, Answered, FunctionFailed, Lambda, function
+from safelight.web.exchange import Response
+from tests.support.lambdas import (
+    SHAPES,
+    Answered,
+    FunctionFailed,
+    Lambda,
+    asking,
+    function,
+)
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, Stored, small_s3
 
 PHOTO = "photo-1mp.jpg"
@@ -79,6 +89,31 @@ def cloud(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clou
     """Run one for all that do not change it."""
     with running(tmp_path_factory.mktemp("function"), data) as cloud:
         yield cloud
+
+
+@pytest.mark.parametrize(("left", "kept"), [(30.0, 1.0), (2.0, 0.4)])
+def test_some_of_the_time_is_kept_for_storing_and_answering(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: float, kept: float
+) -> None:
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    from safelight.functions import aws
+
+    runtime = SimpleNamespace(settings=config.load(environment={}))
+    deadlines: list[float] = []
+
+    def answer(*arguments: Any, deadline: float, **options: Any) -> Response:
+        deadlines.append(deadline)
+        return Response(200, [])
+
+    runtime.answer = answer
+    monkeypatch.setattr(aws, "RUNTIME", runtime)
+    context = SimpleNamespace(
+        get_remaining_time_in_millis=lambda: left * 1_000, aws_request_id="call-1"
+    )
+    before = time.monotonic()
+    aws.handler(asking("url", "GET", "/64x64/cat.jpg"), context)
+    after = time.monotonic()
+    assert before + left - kept <= deadlines[0] <= after + left - kept
 
 
 def size(answer: Answered) -> tuple[int, int]:

@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from safelight.errors import SafelightError, StoreUnavailable
+from safelight.events import Event, Notice
+from safelight.functions import aws_events
+from safelight.pipelines import Outcome
 from tests.support.lambdas import FunctionFailed, Lambda, function
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, Stored, small_s3
 
@@ -208,6 +212,38 @@ def test_while_a_store_is_away_all_of_its_messages_come_again(
         "batchItemFailures": []
     }
     assert "good.jpg" in cloud.halves
+
+
+class Ended:
+    """Handle each event as its key says, without a store or a picture."""
+
+    def __init__(self, **ended: list[Outcome] | SafelightError) -> None:
+        self._ended = ended
+
+    def each(self, notice: Notice, **_: Any) -> list[tuple[Event, list[Outcome] | SafelightError]]:
+        return [(event, self._ended.get(event.key, [])) for event in notice.events]
+
+
+def test_only_the_messages_that_failed_come_again() -> None:
+    runtime: Any = Ended(b=StoreUnavailable("away"), d=StoreUnavailable("away"))
+    batch = {"Records": [
+        message(1, record("a")), message(2, record("b"), record("c")), message(3, record("c")),
+        message(4, record("c"), record("d")),
+    ]}  # fmt: skip
+    told = aws_events.handle(runtime, batch, name="", deadline=0.0)
+    assert told == {
+        "batchItemFailures": [{"itemIdentifier": "message-2"}, {"itemIdentifier": "message-4"}]
+    }
+
+
+def test_what_is_said_of_a_task_is_no_longer_than_a_report_takes() -> None:
+    runtime: Any = Ended(a=[Outcome("failed", "a", "halves", "x" * 5_000)])
+    tasks = [{"taskId": "1", "s3Key": "a", "s3Bucket": "img"}]
+    told = aws_events.handle(runtime, {**JOB, "tasks": tasks}, name="", deadline=0.0)
+    (result,) = told["results"]
+    assert result["resultCode"] == "PermanentFailure"
+    assert result["resultString"].startswith("failed by halves: xxx")
+    assert len(result["resultString"]) == 1_000
 
 
 def test_without_time_messages_come_again(cloud: Cloud, photograph: bytes) -> None:

@@ -261,6 +261,22 @@ def test_sources_on_another_server_have_no_pipeline(tmp_path: Path) -> None:
         wired('source.url = "https://example.com/"\n' + pipeline(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("store", "guarded"),
+    [
+        ("s3://photos?endpoint=http://localhost:9&region=eu-west-1", True),
+        ("s3://photos/elsewhere?region=eu-west-1", True),
+        ("s3://thumbs?endpoint=http://127.0.0.1:9&region=eu-west-1", False),
+    ],
+)
+def test_outputs_are_known_however_their_bucket_is_reached(
+    store: str, guarded: bool, tmp_path: Path
+) -> None:
+    source = 'source.url = "s3://photos?endpoint=http://127.0.0.1:9&region=eu-west-1"\n'
+    start = 'presets.thumb = "w=300"\n' + source
+    assert wired(pipeline(store=f'"{store}"'), tmp_path, start=start).parts.guarded is guarded
+
+
 def test_secrets_of_events_and_hooks_are_not_shown(tmp_path: Path) -> None:
     text = 'events.token = "tellnobody"\nevents.secret = "tellnobody"\n' + pipeline(
         hooks='[{ url = "http://127.0.0.1:9/x", secret = "tellnobody" }]'

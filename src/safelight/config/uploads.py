@@ -16,7 +16,7 @@ from safelight.pipelines.building import build
 from safelight.pipelines.guards import check_state, check_variants
 from safelight.pipelines.making import Maker
 from safelight.pipelines.pipeline import Pipeline
-from safelight.pipelines.places import Place, Places, Sources, overlap
+from safelight.pipelines.places import Place, Places, Sources
 from safelight.pipelines.reconcile import Parts
 from safelight.pipelines.records import Records
 from safelight.remote import is_remote
@@ -122,10 +122,14 @@ def _homes(settings: Settings, places: Places) -> Sources:
 
 
 def _guarded(built: Sequence[Pipeline], homes: Sources) -> bool:
-    """Tell whether an output may lie where sources do."""
+    """Tell whether an output may lie where sources do: one bucket may be reached in many ways."""
     goals = [goal for pipeline in built for goal in pipeline.goals()]
     return any(
-        goal.place is None or goal.place is home or overlap(goal.place.address, home.address)
+        goal.place is None or _bucket(goal.place) == _bucket(home)
         for goal in goals
         for _, home in homes.below("")
     )
+
+
+def _bucket(place: Place) -> tuple[str, str]:
+    return place.address.kind, place.address.name

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from safelight.errors import Busy, StoreUnavailable
+from safelight.errors import Busy, StoreUnavailable, Unavailable
 from safelight.events import Event
 from safelight.pipelines.outcomes import OUTCOMES, Outcome
 from safelight.pipelines.pipeline import Pipeline, hidden
@@ -128,7 +128,8 @@ class Pipelines:
             return self._told([Outcome("skipped", key, reason=self._refusal(key))])
         asked = time.monotonic()
         patience = self.seconds if deadline is None else deadline - asked
-        outcomes = []
+        outcomes: list[Outcome] = []
+        delayed: list[Unavailable] = []
         with self._turn(key, asked + patience) as lease:
             # Time that was spent on waiting is no fault of the source.
             if deadline is not None and time.monotonic() - asked > patience / 2:
@@ -143,10 +144,17 @@ class Pipelines:
                     deadline=time.monotonic() + self.seconds if deadline is None else deadline,
                     again=again,
                 )
-                outcomes.append(work.done())
+                try:
+                    outcomes.append(work.done())
+                except Unavailable as error:
+                    # What one cannot do at the moment holds up none of the others.
+                    delayed.append(error)
                 if work.cut_off:
                     self._tidy_beside()
-        return self._told(outcomes)
+        self._told(outcomes)
+        if delayed:
+            raise delayed[0]
+        return outcomes
 
     def remembered(self) -> Iterator[str]:
         """List the sources that were brought up once, those removed since included.

@@ -100,6 +100,7 @@ class Maker:
             try:
                 source = stack.enter_context(self._sources.open(subject.key))
             except NotFound:
+                self._refuse_closed(subject)
                 return None
             if source.version != subject.version:
                 return None
@@ -116,6 +117,21 @@ class Maker:
             if not source.unchanged:
                 return None
         return made
+
+    def _refuse_closed(self, subject: Subject) -> None:
+        """Say of a source that it cannot be opened, unless it is gone meanwhile. Raises NotFound.
+
+        Its next look would find it there again, and so for ever.
+        """
+        try:
+            found = self._sources.head(subject.key)
+        except NotFound:
+            return
+        if found.version == subject.version:
+            raise NotFound(
+                f"{subject.key!r} is there, and cannot be opened: it may be a link out of its "
+                "folder, in an archive, or nothing that may be read here"
+            )
 
     def _picture(self, key: str) -> Opened:
         try:

@@ -14,6 +14,7 @@ from safelight.pipelines.outcomes import Outcome
 from safelight.pipelines.places import Place
 from safelight.pipelines.records import digest
 from safelight.pipelines.templates import Named, Template, named
+from safelight.storage.store import is_plain_key
 from safelight.transform import Transform
 from safelight.variants import EPOCH
 
@@ -166,6 +167,11 @@ def hidden(key: str) -> str:
         return "it is a folder"
     if any(part.startswith(".") for part in key.split("/")):
         return "it is hidden"
+    if not is_plain_key(key):
+        return (
+            "nothing with an empty part, a backslash or a control character in its key, or with "
+            "more than 1,024 characters, can be asked for"
+        )
     return ""
 
 

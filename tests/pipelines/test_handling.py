@@ -1,0 +1,106 @@
+"""Many pipelines and odd sources: what holds up one of them holds up no other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from safelight import config
+from safelight.errors import NotFound, StoreUnavailable
+from safelight.pipelines import Pipelines
+from safelight.pipelines.settings import PipelineSettings, WriteSettings
+from safelight.workers.inprocess import InProcess
+from tests.support.uploads import Shelf, World
+
+ELSEWHERE = PipelineSettings(
+    name="elsewhere",
+    on="uploads/",
+    write=(WriteSettings(preset="card", to="{stem}.webp", store="s3://other"),),
+)
+HERE = PipelineSettings(
+    name="here", on="uploads/", write=(WriteSettings(preset="thumb", to="thumbs/{stem}.jpg"),)
+)
+
+
+def fails() -> None:
+    raise StoreUnavailable("the store does not answer")
+
+
+def test_what_one_pipeline_cannot_do_now_holds_up_no_other() -> None:
+    world = World((ELSEWHERE, HERE))
+    photos, other = world.shelf("s3://photos"), world.shelf("s3://other")
+    photos.put("uploads/a.jpg", b"one", {})
+    other.interrupt = fails
+    with pytest.raises(StoreUnavailable):
+        world.process().bring_up("uploads/a.jpg")
+    assert "thumbs/a.jpg" in photos.objects
+    other.interrupt = lambda: None
+    outcomes = world.process().bring_up("uploads/a.jpg")
+    assert [outcome.status for outcome in outcomes] == ["done", "current"]
+
+
+def in_folder(folder: Path) -> Pipelines:
+    settings = config.load(
+        environment={},
+        overrides={
+            "source": {"url": "file:./photos"},
+            "variants": {"url": "file:./variants"},
+            "pipelines": [{"on": "uploads/", "write": [{"transform": "9x", "to": "t/{name}"}]}],
+        },
+    )
+    pipelines = config.pipelines(settings, base=folder, renderer=InProcess(settings.limits))
+    assert pipelines is not None
+    return pipelines
+
+
+def linked_out(folder: Path) -> None:
+    (folder / "elsewhere.jpg").write_bytes(b"one")
+    (folder / "photos" / "uploads" / "a.jpg").symlink_to(folder / "elsewhere.jpg")
+
+
+def test_a_link_that_leads_out_of_the_folder_is_a_dead_letter(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "uploads").mkdir(parents=True)
+    linked_out(tmp_path)
+    (outcome,) = in_folder(tmp_path).bring_up("uploads/a.jpg")
+    assert outcome.status == "failed"
+    assert "'uploads/a.jpg' is there, and cannot be opened" in outcome.reason
+    assert (tmp_path / "photos" / "failed" / "uploads" / "a.jpg.json").exists()
+
+
+def closed(shelf: Shelf, also: Callable[[], None] = lambda: None) -> None:
+    """Have a shelf that tells what is there, and does not give it away: as an archive does."""
+
+    def refuse(key: str) -> None:
+        also()
+        raise NotFound(f"there is no image {key!r}")
+
+    shelf.open = refuse  # type: ignore[assignment,method-assign]
+
+
+def test_what_is_told_and_not_given_away_is_a_dead_letter() -> None:
+    world = World((HERE,))
+    photos = world.shelf("s3://photos")
+    photos.put("uploads/a.jpg", b"one", {})
+    closed(photos)
+    (outcome,) = world.process().bring_up("uploads/a.jpg")
+    assert (outcome.status, "cannot be opened" in outcome.reason) == ("failed", True)
+    assert "failed/uploads/a.jpg.json" in photos.objects
+
+
+def test_what_is_removed_before_it_is_opened_is_gone() -> None:
+    world = World((HERE,))
+    photos = world.shelf("s3://photos")
+    photos.put("uploads/a.jpg", b"one", {})
+    closed(photos, also=lambda: photos.delete("uploads/a.jpg"))
+    (outcome,) = world.process().bring_up("uploads/a.jpg")
+    assert outcome.status == "removed"
+    assert not photos.objects
+
+
+@pytest.mark.parametrize(
+    "key", ["uploads//a.jpg", "/uploads/a.jpg", "uploads/a\\b.jpg", "uploads/a\n.jpg", "u" * 1_025]
+)
+def test_a_key_that_nothing_can_be_called_by_is_told_so(key: str) -> None:
+    (outcome,) = World((HERE,)).process().bring_up(key)
+    assert outcome.status == "skipped"
+    assert "nothing with an empty part, a backslash or a control character" in outcome.reason

@@ -17,7 +17,17 @@ from typing import Any
 import pytest
 
 from safelight import backfill
-from safelight.backfill import Failure, Made, Manifest, Progress, Tally, Work, bring_up, run
+from safelight.backfill import (
+    Failure,
+    Made,
+    Manifest,
+    Progress,
+    Tally,
+    Work,
+    bring_up,
+    grouped,
+    run,
+)
 from safelight.errors import Busy, SettingError, StoreUnavailable, WorkerLost
 from safelight.storage import Entry, Store, open_store
 
@@ -53,6 +63,11 @@ class Setting:
 
     store: Store = field(default_factory=lambda: open_store("memory:"))
     failures: list[Failure] = field(default_factory=list)
+    told_chunks: int = 0
+
+    def fail(self, failures: Sequence[Failure]) -> None:
+        self.failures.extend(failures)
+        self.told_chunks += 1
 
     def through(
         self, work: Any, *, executor: Executor | None = None, count: int = 500, **options: Any
@@ -62,7 +77,7 @@ class Setting:
             return run(
                 chosen, work, listing(count), manifest,
                 parallel=lambda: 6, save=lambda found: found.save(self.store, KEY),
-                on_failures=self.failures.extend, **options,
+                on_failures=self.fail, **options,
             )  # fmt: skip
 
     def manifest(self) -> Manifest:
@@ -177,6 +192,8 @@ def test_when_nothing_can_be_done_it_ends_and_says_why(setting: Setting) -> None
     with pytest.raises(StoreUnavailable, match="the store does not answer"):
         setting.through(partial(bring_up, maker), count=5_000)
     assert len(maker.asked) < 1_500
+    # Eight chunks in a row are enough; those that were given out beside them are given up.
+    assert setting.told_chunks == 8
     assert not setting.manifest().complete
 
 
@@ -271,8 +288,10 @@ class Losing(ThreadPoolExecutor):
     def __init__(self, lost: int) -> None:
         super().__init__(2)
         self.left = lost
+        self.submitted = 0
 
     def submit(self, fn: Any, /, *arguments: Any, **options: Any) -> Any:
+        self.submitted += 1
         if not self.left:
             return super().submit(fn, *arguments, **options)
         self.left -= 1
@@ -289,8 +308,12 @@ def test_a_chunk_that_was_lost_is_given_to_somebody_else(setting: Setting) -> No
 
 
 def test_a_chunk_that_is_always_lost_is_told_source_by_source(setting: Setting) -> None:
-    done = setting.through(partial(bring_up, Counting()), executor=Losing(10_000), count=40)
+    executor = Losing(10_000)
+    done = setting.through(partial(bring_up, Counting()), executor=executor, count=40)
     assert done.tally.delayed == 40
+    # Each chunk is given to three workers, and to no more.
+    chunks = sum(len(group.chunks) for group in grouped(listing(40)))
+    assert executor.submitted == 3 * chunks
     assert {failure.key for failure in setting.failures} == {entry.key for entry in listing(40)}
     assert "no worker came through with it: KeyError" in setting.failures[0].reason
     assert not setting.manifest().complete

@@ -186,6 +186,24 @@ def test_a_folder_that_is_removed_takes_its_files_along(root: Path) -> None:
         noted.only(*((f"a/{number}/b.jpg", None) for number in range(5)))
 
 
+def test_what_the_system_tells_nobody_is_found_by_looking(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object, stop_event: threading.Event, **__: object) -> Iterator[set[object]]:
+        while not stop_event.wait(0.02):
+            yield set()
+
+    monkeypatch.setattr("safelight.entrances.watch.watch", silent)
+    monkeypatch.setattr("safelight.entrances.watch._SCAN_SECONDS", 0.5)
+    (root / "gone.jpg").write_bytes(b"gone")
+    with watching(root) as noted:
+        noted.only(("gone.jpg", b"gone"))
+        (root / "new.jpg").write_bytes(b"new")
+        noted.only(("new.jpg", b"new"))
+        (root / "gone.jpg").unlink()
+        noted.only(("gone.jpg", None))
+
+
 def test_what_no_pipeline_takes_brings_nothing_up(root: Path) -> None:
     with watching(root) as noted:
         for key in ("thumbnails/a.jpg", ".safelight/variants/a.jpg", "a.json"):

@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,11 +47,11 @@ def test_a_picture_may_have_exactly_so_many_pixels() -> None:
 def test_only_frames_that_would_be_decoded_count() -> None:
     animation = replace(PHOTO, pages=1_000)
     LIMITS.check_header(animation)
-    four = dataclasses.replace(LIMITS, frames=4)
+    four = replace(LIMITS, frames=4)
     four.check_header(animation, frames=4)
     detail = refused(animation, four, frames=5)
     assert "5 frames: at most 4 are allowed (frames=1 takes the first)" in detail
-    detail = refused(animation, dataclasses.replace(four, frames=5), frames=5)
+    detail = refused(animation, replace(four, frames=5), frames=5)
     assert "4000 x 3000 px in 5 frames: at most 50 megapixels" in detail
     assert "(frames=1 takes the first)" in detail
 

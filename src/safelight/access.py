@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
 
+from safelight.confidential import Confidential
 from safelight.dialects.grammar import Match
 from safelight.errors import Forbidden, SettingError
 from safelight.operations import OPERATIONS, PARAMETERS
 from safelight.signing import fault_of
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(Confidential, frozen=True):
     """Who may ask for what. A signature allows everything.
 
     ``keys`` sign addresses: the first signs, each is valid. With keys an address without a
@@ -24,12 +23,14 @@ class Security:
     for what changes the store.
     """
 
-    keys: tuple[str, ...] = field(default=(), repr=False)
+    hidden = frozenset({"keys", "admin_key"})
+
+    keys: tuple[str, ...] = ()
     unsigned: bool = False
     presets_only: bool = False
     operations: tuple[str, ...] = ()
     widths: tuple[Annotated[int, msgspec.Meta(ge=1)], ...] = ()
-    admin_key: str = field(default="", repr=False)
+    admin_key: str = ""
 
     def check_settings(self) -> None:
         """Refuse what would not protect. Raises SettingError; it shows no key."""

@@ -13,13 +13,13 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
+from safelight.confidential import Confidential
 from safelight.delivery import public_address
 from safelight.errors import SettingError, Unavailable
 from safelight.posting import Post, post
@@ -39,8 +39,7 @@ _IN_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class CdnSettings:
+class CdnSettings(Confidential, frozen=True):
     """A CDN in front of the service or of the variant store.
 
     ``id`` is Cloudflare's zone, Fastly's service or CloudFront's distribution. ``url`` is where a
@@ -48,10 +47,12 @@ class CdnSettings:
     Fastly's, or what signs for a webhook; CloudFront takes AWS's variables instead.
     """
 
+    hidden = frozenset({"token"})
+
     kind: Literal["", "cloudflare", "fastly", "cloudfront", "webhook"] = ""
     id: str = ""
     url: str = ""
-    token: str = field(default="", repr=False)
+    token: str = ""
 
 
 class Stale(msgspec.Struct, frozen=True):

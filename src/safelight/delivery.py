@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -63,8 +62,7 @@ def public_address(public_url: str, path: str) -> str:
     return f"{public_url.rstrip('/')}/{quote(path, safe=_PLAIN)}"
 
 
-@dataclass(frozen=True, slots=True)
-class VariantSettings:
+class VariantSettings(msgspec.Struct, frozen=True):
     """Where variants are stored, and how they reach their viewers.
 
     ``max_bytes``: what is kept of them; None for 10 GB in a folder, and all in a cloud. ``layout``

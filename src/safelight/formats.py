@@ -6,7 +6,8 @@ A new format is one row here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight import tiff
 
@@ -21,8 +22,7 @@ _DNG_VERSION = 50706
 _SENSOR = {32803, 34892}
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """Describe one image format.
 
     ``suffixes`` come without the dot, the first is the one that is written. ``loader`` and

@@ -13,10 +13,10 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from safelight.confidential import Confidential
 from safelight.errors import SettingError
 from safelight.posting import Post, post
 
@@ -29,17 +29,18 @@ _EXAMPLE = 'hooks = [ { on = "failure", url = "https://example.com/failed", secr
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
 
-@dataclass(frozen=True, slots=True)
-class HookSettings:
+class HookSettings(Confidential, frozen=True):
     """Whom to tell, and of what: ``url`` is posted to, ``command`` is a program with arguments.
 
     ``secret`` signs what is posted.
     """
 
+    hidden = frozenset({"url", "secret"})
+
     on: Literal["success", "failure", "both"] = "both"
     # An address to post to often is a secret itself.
-    url: str = field(default="", repr=False)
-    secret: str = field(default="", repr=False)
+    url: str = ""
+    secret: str = ""
     command: tuple[str, ...] = ()
 
 

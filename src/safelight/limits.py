@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from safelight.errors import OutputTooLarge, SourceTooLarge, TransformInvalid
 from safelight.picture import MAX_WISHES, Header, Wish
@@ -12,8 +13,7 @@ from safelight.plan import Plan
 from safelight.transform import Transform
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """The bounds of what is accepted and produced.
 
     ``source_bytes`` and ``memory`` (estimate for one decode) are in bytes, ``source_pixels`` counts

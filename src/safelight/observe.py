@@ -15,9 +15,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from itertools import accumulate, count
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 Labels: TypeAlias = tuple[str | int, ...]
 
@@ -30,8 +31,7 @@ _PREFIX = secrets.token_hex(6)
 _NUMBERS = count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(msgspec.Struct, frozen=True):
     """What is told of the service, and how.
 
     ``metrics``: whether ``/metrics`` answers; "local" where only this machine is served.

@@ -14,8 +14,10 @@ import hmac
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import msgspec
+
+from safelight.confidential import Confidential
 from safelight.errors import Forbidden
 
 # What every signature begins with, and no name of a preset may.
@@ -31,11 +33,12 @@ _ANYWHERE = re.compile(rf"/{MARK}[A-Za-z0-9_-]{{16,}}(?:\.[0-9]+)?")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Confidential, frozen=True):
     """Somebody who may sign addresses. Raises ValueError for a key that could be guessed."""
 
-    key: str = field(repr=False)
+    hidden = frozenset({"key"})
+
+    key: str
 
     def __post_init__(self) -> None:
         """Refuse a short key."""
@@ -56,8 +59,7 @@ class Signer:
         return f"/{MARK}{_mac(target, self.key, until)}{until and f'.{until}'}{target}"
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """An address that was signed, without its signature; ``until``: None for ever."""
 
     target: str

@@ -8,20 +8,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, urlsplit
+
+from safelight.confidential import Confidential
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Confidential, frozen=True):
     """Who signs; ``token`` belongs to credentials that end."""
 
+    hidden = frozenset({"secret_key", "token"})
+
     access_key: str
-    secret_key: str = field(repr=False)
-    token: str = field(default="", repr=False)
+    secret_key: str
+    token: str = ""
 
 
 def sign(

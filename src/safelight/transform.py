@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -22,21 +21,20 @@ _BY_ALIAS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(msgspec.Struct, frozen=True):
     """An ordered set of arguments; only those that differ from their defaults are kept.
 
     Two transforms that mean the same are equal and have the same text, ``canonical``, which
     ``parse`` reads.
     """
 
-    # Compared by the text: in Python 1 (a pixel) equals 1.0 (a whole side), and so would pictures.
-    arguments: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
-    canonical: str = field(init=False)
+    arguments: tuple[tuple[str, Any], ...] = ()
+    # Compared, too: in Python 1 (a pixel) equals 1.0 (a whole side), and pictures do not.
+    canonical: str = ""
 
     def __post_init__(self) -> None:
         """Write the text once: it is asked for at every request."""
-        object.__setattr__(self, "canonical", _canonical(self.arguments))
+        msgspec.structs.force_setattr(self, "canonical", _canonical(self.arguments))
 
     @classmethod
     def of(cls, **arguments: Any) -> Transform:

@@ -3,12 +3,12 @@
 import inspect
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from safelight import params
 from safelight.operations import PARAMETERS

@@ -1,10 +1,10 @@
 """The page of pipelines: what it sets can be wired, and all that can be set is on it."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from safelight import config
 from safelight.hooks import HookSettings

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from safelight.errors import (
     Busy,

@@ -9,12 +9,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from safelight import config
 from safelight.errors import SettingError

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from safelight.backfill import Looker, manifest_id
 from safelight.backfill.uploads import Uploads, is_called
 from safelight.backfill.warming import Warming, is_picture
+from safelight.confidential import Confidential
 from safelight.config.reading import grammar, load
 from safelight.config.settings import Settings
 from safelight.config.uploads import pipelines
@@ -200,11 +204,10 @@ def _stripped(value: _Any) -> _Any:
     found: Any = value
     if isinstance(value, tuple):
         found = tuple(map(_stripped, value))
-    elif is_dataclass(value) and not isinstance(value, type):
-        kept = {
-            field.name: _stripped(getattr(value, field.name)) if field.repr else field.default
-            for field in fields(value)
-        }
+    elif isinstance(value, msgspec.Struct):
+        kept = {name: _stripped(getattr(value, name)) for name in value.__struct_fields__}
+        if isinstance(value, Confidential):
+            kept |= {name: getattr(type(value)(), name) for name in value.hidden}
         found = replace(value, **kept)
     return found  # type: ignore[no-any-return]  # of the type that was given
 
@@ -213,15 +216,11 @@ def with_secrets(settings: Settings, environment: Mapping[str, str]) -> Settings
     """Put the secrets of an environment into settings that came without. Raises SettingError."""
     here = load(Path(os.devnull), environment=environment)
     changed: dict[str, Any] = {}
-    for section in fields(settings):
-        sent = getattr(settings, section.name)
-        if not is_dataclass(sent) or isinstance(sent, type):
-            continue
-        found = getattr(here, section.name)
-        secrets = {
-            field.name: getattr(found, field.name) for field in fields(sent) if not field.repr
-        }
-        changed[section.name] = replace(sent, **secrets)
+    for section in settings.__struct_fields__:
+        sent, found = getattr(settings, section), getattr(here, section)
+        if isinstance(sent, Confidential):
+            secrets = {name: getattr(found, name) for name in sent.hidden}
+            changed[section] = replace(sent, **secrets)
     return replace(settings, **changed)
 
 

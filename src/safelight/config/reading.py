@@ -7,11 +7,11 @@ import os
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from safelight.cdn import Cdn
 from safelight.config.settings import FILE, NAMED, REPEATED, RESERVED, Settings, sections
@@ -108,9 +108,9 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
             continue
         if not isinstance(values, dict):
             raise SettingError(f"{section} is a section: write [{section}] and its settings below")
-        if not is_dataclass(kind):
+        if section in NAMED:
             continue
-        known = [setting.name for setting in fields(kind)]
+        known = kind.__struct_fields__
         for name in values:
             if name not in known:
                 raise SettingError(f"{section}.{name} is no setting: known are {', '.join(known)}")
@@ -168,16 +168,17 @@ def _refuse_impossible(settings: Settings) -> None:
     """Refuse numbers that no size, count or time can be."""
     for section in ("source", "remote", "limits", "workers", "server"):
         values = getattr(settings, section)
-        for setting in fields(values):
-            value = getattr(values, setting.name)
+        usual = type(values)()
+        for name in values.__struct_fields__:
+            value, default = getattr(values, name), getattr(usual, name)
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            nothing = setting.default == 0 or section in ("source", "remote", "server")
+            nothing = default == 0 or section in ("source", "remote", "server")
             if not math.isfinite(value) or value < 0 or (value == 0 and not nothing):
                 least = "from 0" if nothing else "above 0"
                 raise SettingError(
-                    f"{section}.{setting.name}: expected a number {least}, got {value:g} "
-                    f"(example: {setting.name} = {_toml(setting.default)})"
+                    f"{section}.{name}: expected a number {least}, got {value:g} "
+                    f"(example: {name} = {_toml(default)})"
                 )
 
 

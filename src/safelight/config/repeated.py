@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -69,8 +68,8 @@ def _one(given: Any, where: str, size: Callable[[str, Any], Any]) -> PipelineSet
         raise SettingError(f"{where}{setting}: {fault[:1].lower()}{fault[1:]}{example}") from error
 
 
-def _refuse_unknown(given: Mapping[str, Any], kind: type, where: str) -> None:
-    known = [setting.name for setting in fields(kind)]
+def _refuse_unknown(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> None:
+    known = kind.__struct_fields__
     for name in given:
         if name not in known:
             raise SettingError(f"{where}.{name} is no setting: known are {', '.join(known)}")

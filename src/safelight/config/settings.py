@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
 
@@ -33,8 +32,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
+class SourceSettings(msgspec.Struct, frozen=True):
     """Where the originals are.
 
     How long it is believed what a store in a cloud said of a source: ``remember_seconds`` of its
@@ -46,15 +44,13 @@ class SourceSettings:
     missing_seconds: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSettings:
+class RequestSettings(msgspec.Struct, frozen=True):
     """What a request leaves open: ``defaults`` is a transform such as "fit=fill,format=auto"."""
 
     defaults: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
+class ServerSettings(msgspec.Struct, frozen=True):
     """How the server listens and answers.
 
     ``max_age`` (seconds) is for Cache-Control. ``queue`` is how many pictures may wait or be made
@@ -75,23 +71,22 @@ class ServerSettings:
     max_inline_bytes: NotNegative | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """Everything that can be set. ``base`` is the folder that relative paths start from."""
 
-    source: SourceSettings = field(default_factory=SourceSettings)
-    sources: dict[str, str] = field(default_factory=dict)
-    variants: VariantSettings = field(default_factory=VariantSettings)
-    presets: dict[str, str] = field(default_factory=dict)
-    request: RequestSettings = field(default_factory=RequestSettings)
-    limits: Limits = field(default_factory=Limits)
-    workers: Workers = field(default_factory=Workers)
-    server: ServerSettings = field(default_factory=ServerSettings)
-    security: Security = field(default_factory=Security)
-    remote: Remotes = field(default_factory=Remotes)
-    cdn: CdnSettings = field(default_factory=CdnSettings)
-    observe: Observe = field(default_factory=Observe)
-    events: EventSettings = field(default_factory=EventSettings)
+    source: SourceSettings = msgspec.field(default_factory=SourceSettings)
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
+    variants: VariantSettings = msgspec.field(default_factory=VariantSettings)
+    presets: dict[str, str] = msgspec.field(default_factory=dict)
+    request: RequestSettings = msgspec.field(default_factory=RequestSettings)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    workers: Workers = msgspec.field(default_factory=Workers)
+    server: ServerSettings = msgspec.field(default_factory=ServerSettings)
+    security: Security = msgspec.field(default_factory=Security)
+    remote: Remotes = msgspec.field(default_factory=Remotes)
+    cdn: CdnSettings = msgspec.field(default_factory=CdnSettings)
+    observe: Observe = msgspec.field(default_factory=Observe)
+    events: EventSettings = msgspec.field(default_factory=EventSettings)
     pipelines: tuple[PipelineSettings, ...] = ()
 
 

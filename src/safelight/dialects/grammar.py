@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
@@ -24,8 +23,7 @@ class Grammar(msgspec.Struct, frozen=True):
     defaults: Transform = msgspec.field(default_factory=Transform)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """What an address means, and how it was said.
 
     ``presets`` are those that it names, ``said`` the parameters that it gives in so many words:
@@ -34,8 +32,8 @@ class Match:
 
     key: str
     transform: Transform
-    presets: tuple[str, ...] = field(default=(), compare=False)
-    said: frozenset[str] | None = field(default=None, compare=False)
+    presets: tuple[str, ...] = ()
+    said: frozenset[str] | None = None
 
     @property
     def names(self) -> frozenset[str]:

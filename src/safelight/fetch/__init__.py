@@ -8,8 +8,9 @@ judges. What is only needed to fetch is imported when something is fetched.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from safelight.errors import SettingError
 from safelight.fetch.addresses import Guard
@@ -26,8 +27,7 @@ __all__ = ["Remotes", "allowed_servers", "fixed_origin", "server_of"]
 _CHECK = "safelight-check"
 
 
-@dataclass(frozen=True, slots=True)
-class Remotes:
+class Remotes(msgspec.Struct, frozen=True):
     """Which other servers may be asked for pictures, and how long what they say is believed.
 
     ``allow``: folders such as "https://images.example.com/a/"; without any, only a source that is

@@ -7,7 +7,6 @@ Metadata Standard 2023, PLUS 2.0 and Creative Commons's ccREL.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from xml.parsers import expat
 
 from safelight.metadata import MAX_READ, MAX_WRITTEN
 
@@ -183,6 +182,8 @@ def _parsed(data: bytes, reader: _Reader) -> bool:
     """Read a packet to a reader; tell whether it is whole."""
     if len(data) > MAX_READ:
         return False
+    from xml.parsers import expat
+
     # A newline can be in a name only as a character reference in a namespace: expat refuses that.
     parser = expat.ParserCreate(namespace_separator="\n")
     parser.buffer_text = True

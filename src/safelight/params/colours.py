@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, cast
+
+import msgspec
 
 # Red, green, blue and alpha, each 0 to 255.
 Ink: TypeAlias = tuple[int, int, int, int]
@@ -18,8 +19,7 @@ _NAMED_COLOURS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Colour:
+class Colour(msgspec.Struct, frozen=True):
     """A colour in sRGB: CSS's hexadecimal forms without ``#``, or one of its basic names.
 
     The value is (red, green, blue, alpha), each 0 to 255, or one of ``words``.
@@ -53,8 +53,7 @@ class Colour:
         return {"type": "string", "pattern": "^([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}|[a-z]+)$"}
 
 
-@dataclass(frozen=True, slots=True)
-class Colours:
+class Colours(msgspec.Struct, frozen=True):
     """Two colours, ``dark:light``; the value is a pair of (red, green, blue, alpha)."""
 
     bare: ClassVar[str | None] = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, cast
+
+import msgspec
 
 from safelight.params.kind import Part
 from safelight.params.scalars import Float, Int
@@ -42,8 +43,7 @@ _GRAVITY_SYNONYMS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Gravity:
+class Gravity(msgspec.Struct, frozen=True):
     """Where the interesting part is, or where something is put.
 
     The value is a compass word; (word, x, y) with offsets inwards from that side, for
@@ -106,8 +106,7 @@ def _moved(word: str, offsets: str) -> Place:
     return word if moved == (0, 0) else (word, *moved)
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(msgspec.Struct, frozen=True):
     """A length: pixels from ``low`` to ``high``, or with a point a part of a side, 0 to 1."""
 
     low: int = 0
@@ -136,8 +135,7 @@ class Length:
         return {"type": "string", "pattern": rf"^([0-9]+|[01]?\.[0-9]+{words})$"}
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """A rectangle ``x:y:width:height``; each number is pixels, or with a point a part of the side.
 
     The value holds int for pixels and float (0 to 1) for parts. With ``placed``, ``width:height``
@@ -176,8 +174,7 @@ class Box:
         return {"type": "string", "pattern": rf"^([0-9.]+:[0-9.]+:[0-9.]+:[0-9.]+{size})$"}
 
 
-@dataclass(frozen=True, slots=True)
-class Boxes:
+class Boxes(msgspec.Struct, frozen=True):
     """Up to ``most`` rectangles, separated by ``;``, each as in ``Box``."""
 
     most: int = 20
@@ -200,8 +197,7 @@ class Boxes:
         return {"type": "string", "pattern": r"^[0-9.]+(:[0-9.]+){3}(;[0-9.]+(:[0-9.]+){3})*$"}
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(msgspec.Struct, frozen=True):
     """Lengths on four sides as CSS writes them: all, vertical:horizontal, or top:right:bottom:left.
 
     The value holds the four, top first: int for pixels, float for parts of the picture's side.
@@ -234,8 +230,7 @@ class Sides:
         return {"type": "string", "pattern": r"^[0-9.]+(:[0-9.]+|(:[0-9.]+){3})?$"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
+class Ratio(msgspec.Struct, frozen=True):
     """Width to height, ``16:9`` or ``1.5``; the value is a pair of whole numbers without a factor.
 
     From 1:100 to 100:1, as near as a height of up to 10,000 comes to it.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Int:
+
+class Int(msgspec.Struct, frozen=True):
     """A whole number from ``low`` to ``high``, both included, or one of ``words``."""
 
     low: int
@@ -35,8 +35,7 @@ class Int:
         return _schema({"type": "integer", "minimum": self.low, "maximum": self.high}, self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Float:
+class Float(msgspec.Struct, frozen=True):
     """A number from ``low`` to ``high``, kept to three decimals so that one value has one form."""
 
     low: float
@@ -78,8 +77,7 @@ def _schema(number: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
 _MULTIPLES = {"": 1, "b": 1, "k": 1_000, "kb": 1_000, "m": 1_000_000, "mb": 1_000_000}
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
+class Bytes(msgspec.Struct, frozen=True):
     """A number of bytes from ``low`` to ``high``; kb and mb are a thousand and a million."""
 
     low: int
@@ -104,8 +102,7 @@ class Bytes:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
-@dataclass(frozen=True, slots=True)
-class Angle:
+class Angle(msgspec.Struct, frozen=True):
     """Degrees clockwise; a full turn is none, so the value is from 0 to below 360."""
 
     bare: ClassVar[str | None] = None
@@ -128,8 +125,7 @@ class Angle:
         return {"type": "number", "minimum": -360, "maximum": 360}
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """A switch: its bare name is yes."""
 
     bare: ClassVar[str | None] = "true"
@@ -154,8 +150,7 @@ class Flag:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Enum:
+class Enum(msgspec.Struct, frozen=True):
     """One word of a list; ``synonyms`` are accepted and replaced."""
 
     words: tuple[str, ...]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import msgspec
 
 from safelight.params.kind import UNPRINTABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """Text of up to ``longest`` letters; a line break is one, other control characters are none."""
 
     longest: int = 200
@@ -34,8 +34,7 @@ class Text:
         return {"type": "string", "minLength": 1, "maxLength": self.longest}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """The key of another picture in the source store."""
 
     bare: ClassVar[str | None] = None

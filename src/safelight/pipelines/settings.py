@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import msgspec
 
+from safelight.confidential import Confidential
 from safelight.hooks import HookSettings
 
 
-@dataclass(frozen=True, slots=True)
-class EventSettings:
+class EventSettings(Confidential, frozen=True):
     """How the service hears of uploads, and what it promises.
 
     ``token``: what a sender has to say as a bearer; or ``secret``: what it signs the body with.
@@ -20,24 +19,24 @@ class EventSettings:
     how many pipelines may follow one another.
     """
 
-    token: str = field(default="", repr=False)
-    secret: str = field(default="", repr=False)
+    hidden = frozenset({"token", "secret"})
+
+    token: str = ""
+    secret: str = ""
     state: str = ""
     tries: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     seconds: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 60.0
     hops: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where an object is written: a template of its key, and a store if it is another one."""
 
     to: str
     store: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteSettings:
+class WriteSettings(msgspec.Struct, frozen=True):
     """One output: a preset or a transform, and where it goes.
 
     Without ``to`` it goes into the variant store, as the very variant that a request makes.
@@ -49,8 +48,7 @@ class WriteSettings:
     store: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
+class PipelineSettings(msgspec.Struct, frozen=True):
     """What is written when a source arrives.
 
     ``on`` is what the keys of its sources begin with; ``suffix``, ``types`` (formats by content),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 FIELDS = ("key", "name", "stem", "dir", "base", "ext", "hash")
 # What tells one source from another.
@@ -16,8 +17,7 @@ _EXAMPLE = "thumbnails/{stem}.jpg"
 _MOST_BYTES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """What a source's key is made of.
 
     ``name`` is what follows the prefix of its pipeline, ``stem`` that without its ``suffix``,
@@ -43,17 +43,16 @@ def named(key: str, on: str) -> Named:
     return Named(key, name, stem, folder, base, suffix)
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """A key with fields; raises ValueError where nothing could come of it.
 
     ``start`` and ``end`` are what stands before the first field and after the last.
     """
 
     text: str
-    fields: frozenset[str] = field(init=False)
-    start: str = field(init=False)
-    end: str = field(init=False)
+    fields: frozenset[str] = frozenset()
+    start: str = ""
+    end: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields, and that what they make is a key."""
@@ -72,9 +71,9 @@ class Template:
         if _NOT_PLAIN.search(filled) or "{" in filled or "}" in filled:
             raise ValueError(f"this is no key of an object (example: {_EXAMPLE})")
         parts = _FIELD.split(self.text)
-        object.__setattr__(self, "fields", frozenset(found))
-        object.__setattr__(self, "start", parts[0])
-        object.__setattr__(self, "end", parts[-1])
+        msgspec.structs.force_setattr(self, "fields", frozenset(found))
+        msgspec.structs.force_setattr(self, "start", parts[0])
+        msgspec.structs.force_setattr(self, "end", parts[-1])
 
     @property
     def literal_suffix(self) -> str:

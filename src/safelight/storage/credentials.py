@@ -6,8 +6,8 @@ of AWS's command line, the connection string of Azure, and Tencent's variables.
 
 from __future__ import annotations
 
-import configparser
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,27 +51,38 @@ def of_aws(environment: Mapping[str, str]) -> dict[str, str]:
     """
     profile = environment.get("AWS_PROFILE", "default")
     home = Path(environment.get("HOME", "~")).expanduser() / ".aws"
-    files = configparser.RawConfigParser()
-    for variable, name in (
-        ("AWS_CONFIG_FILE", "config"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-    ):
-        path = Path(environment.get(variable) or home / name)
-        try:
-            files.read(path, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            # Their text would show the line, and the line may be the secret.
-            raise SettingError(f"{path} is not in the form of AWS's command line") from None
-    found: dict[str, str] = {}
-    for section in (f"profile {profile}", profile):
-        if files.has_section(section):
-            found |= files[section]
+    paths = [
+        Path(environment.get(variable) or home / name)
+        for variable, name in (
+            ("AWS_CONFIG_FILE", "config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        )
+    ]
+    # A function has none: it need not load what reads them.
+    found = _profile(profile, paths) if any(map(os.path.isfile, paths)) else {}
     settings: dict[str, str] = {}
     if not any(environment.get(variable) for variable in _AWS_ELSEWHERE):
         settings = {name: found[theirs] for theirs, name in _AWS_KEYS.items() if theirs in found}
     if "region" in found and not environment.keys() & {"AWS_REGION", "AWS_DEFAULT_REGION"}:
         settings["region"] = found["region"]
     return settings
+
+
+def _profile(name: str, paths: Iterable[Path]) -> dict[str, str]:
+    import configparser
+
+    files = configparser.RawConfigParser()
+    for path in paths:
+        try:
+            files.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            # Their text would show the line, and the line may be the secret.
+            raise SettingError(f"{path} is not in the form of AWS's command line") from None
+    found: dict[str, str] = {}
+    for section in (f"profile {name}", name):
+        if files.has_section(section):
+            found |= files[section]
+    return found
 
 
 def of_azure(environment: Mapping[str, str]) -> dict[str, str]:

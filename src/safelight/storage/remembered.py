@@ -7,8 +7,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from safelight.errors import NotFound, SafelightError, StoreUnavailable, again
 from safelight.storage.store import Entry, Opened, Source, Stat
@@ -153,8 +154,7 @@ class Remembered:
             self._missing.drop(key)
 
 
-@dataclass(slots=True)
-class _Note(Generic[_Known]):
+class _Note(msgspec.Struct, Generic[_Known]):
     known: _Known
     until: float
 

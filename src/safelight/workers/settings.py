@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(msgspec.Struct, frozen=True):
     """How many processes render, and when one is replaced.
 
     ``processes``: 0 means one per core. ``recycle_jobs``: after so many; ``recycle_memory``: when

@@ -41,6 +41,7 @@ class Profile(msgspec.Struct, frozen=True):
     times as large as needed a source is decoded at least, if it has so many pixels; what each
     loader needs is known to it. ``one_pass``: a JPEG of more px is written in one pass, unless more
     effort is asked for: optimised tables and scans would hold two bytes of each value.
+    ``for_browsers``: a source of a format that no browser shows is written as one that all show.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Profile(msgspec.Struct, frozen=True):
     patience: float
     residual: float = 1.0
     one_pass: float = math.inf
+    for_browsers: bool = True
 
 
 REQUEST = Profile(
@@ -67,6 +69,7 @@ UPLOAD = Profile(
     patience=10_000,
     residual=2.0,
     one_pass=4_000_000,
+    for_browsers=False,
 )  # fmt: skip
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (REQUEST, UPLOAD)}
 

@@ -140,6 +140,19 @@ def test_s3_halves_every_picture_under_its_key_in_its_format(
     assert (after.width, after.height) == ((before.width + 1) // 2, (before.height + 1) // 2)
 
 
+@pytest.mark.parametrize("suffix", ["tif", "webp", "avif", "gif"])
+def test_s3_keeps_formats_that_no_browser_shows_too(
+    suffix: str, tmp_path: Path, photos: Path
+) -> None:
+    (tmp_path / "sample").mkdir()
+    source = tmp_path / "sample" / f"scan.{suffix}"
+    pyvips.Image.thumbnail(str(photos / "sunset.jpg"), 400).write_to_file(str(source))
+    assert handled(wired("s3-tutorial", "s3", tmp_path), source.name) == ["done"]
+    before, after = opened(source), opened(tmp_path / "sample-resized" / source.name)
+    assert after.get("vips-loader") == before.get("vips-loader")
+    assert (after.width, after.height) == (200, (before.height + 1) // 2)
+
+
 def test_metadata_tells_more_when_it_is_asked_for(tmp_path: Path, photos: Path) -> None:
     file = tmp_path / "safelight.toml"
     included = '["exif", "placeholders", "colors", "phash", "sha256", "srcset"]'

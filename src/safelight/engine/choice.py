@@ -33,8 +33,9 @@ def choices(
     """
     wish = encoding.format
     if wish is None:
-        own = source if source.web else formats.BY_NAME["png" if image.hasalpha() else "jpeg"]
-        return [(own, encoding.lossless)]
+        if source.web or (source.saver and not profile.for_browsers):
+            return [(source, encoding.lossless)]
+        return [(formats.BY_NAME["png" if image.hasalpha() else "jpeg"], encoding.lossless)]
     if wish not in _OPEN:
         return [(formats.BY_NAME[wish], encoding.lossless)]
     if frames > 1:

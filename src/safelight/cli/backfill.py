@@ -32,7 +32,7 @@ from safelight.backfill import (
 from safelight.backfill.dask import cluster
 from safelight.backfill.running import Workforce
 from safelight.cli.bringing import log_beside
-from safelight.cli.command import CONFIG, plainly, reason
+from safelight.cli.command import CONFIG, INTERRUPTED, plainly, reason
 from safelight.cli.progress import Total, counting, duration, kinds, pace, shown, size
 from safelight.config.backfill import Backfill, distant_maker, maker, without_secrets
 from safelight.config.backfill import backfill as wired
@@ -46,7 +46,6 @@ _THREADS, _THREADS_FAR = 2, 4
 # Chunks for each thread, so that none waits for the next one.
 _AHEAD = 2
 _EXAMPLES = 5
-_INTERRUPTED = 130
 
 
 @click.command(short_help="Make what is missing of the images that are already there.")
@@ -148,7 +147,7 @@ def _run(
             )
     except KeyboardInterrupt:
         click.echo(f"safelight: interrupted: {_on(manifest)}", err=True)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except SafelightError:
         if manifest.tally.sources:
             click.echo(f"safelight: this is not the end: {_on(manifest)}", err=True)

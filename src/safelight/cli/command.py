@@ -12,6 +12,7 @@ import click
 
 from safelight.errors import SafelightError, SettingError
 
+INTERRUPTED = 130
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 CONFIG = click.option(
     "--config", "file", type=click.Path(path_type=Path), help="Settings file [safelight.toml]."
@@ -19,7 +20,10 @@ CONFIG = click.option(
 
 
 def plainly(command: _Command) -> _Command:
-    """End with one sentence and an exit code, 2 for a wrong setting or transform."""
+    """End with one sentence and an exit code, 2 for a wrong setting or transform.
+
+    Ctrl-C ends without a word, where the command itself has none for it.
+    """
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -30,6 +34,8 @@ def plainly(command: _Command) -> _Command:
             sys.exit(2 if isinstance(error, SettingError) or error.status == 400 else 1)
         except BrokenPipeError:
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     return cast("_Command", wrapped)
 

@@ -15,7 +15,7 @@ import click
 
 from safelight import config
 from safelight.cli.bringing import Report, amount, log_beside, on_terminal, ready
-from safelight.cli.command import CONFIG, plainly
+from safelight.cli.command import CONFIG, INTERRUPTED, plainly
 from safelight.entrances.rehearsal import Rehearsal, rehearse
 from safelight.errors import NotFound, SettingError, Unavailable
 from safelight.events import Event, Notice, read
@@ -29,7 +29,6 @@ _Unit = TypeVar("_Unit")
 # Before the second and the third try of what was unavailable.
 _PAUSES = (1.0, 3.0)
 _AHEAD = 4
-_INTERRUPTED = 130
 
 
 @click.command(short_help="Make what the pipelines write, for some sources, now.")
@@ -111,7 +110,7 @@ def process(
                 "what is there is left as it is by the same command",
                 err=True,
             )
-            sys.exit(_INTERRUPTED)
+            sys.exit(INTERRUPTED)
     said = report.summary() or "nothing to process"
     if unlisted:
         said += f" (not listed: {', '.join(str(place.address) for place in unlisted)})"

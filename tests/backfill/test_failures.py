@@ -64,8 +64,20 @@ def test_a_file_that_is_gone_is_begun_again(path: Path) -> None:
     assert keys(path) == ["a.jpg"]
 
 
-def test_what_somebody_else_wrote_is_not_gone_on_with(path: Path) -> None:
+@pytest.mark.parametrize("known", [("", 0), ("failures.jsonl", 50)])
+def test_what_somebody_else_wrote_is_left_alone(path: Path, known: tuple[str, int]) -> None:
     path.write_text("not ours\n" * 10)
-    file = FailuresFile(path, (str(path), 50))
-    file.add([Failure("a.jpg", "broken")])
+    with pytest.raises(FileExistsError, match="something else is in this file"):
+        FailuresFile(path, (known[0] and str(path), known[1]))
+    assert path.read_text() == "not ours\n" * 10
+
+
+def test_an_empty_file_is_nobodys(path: Path) -> None:
+    path.touch()
+    FailuresFile(path).add([Failure("a.jpg", "broken")])
     assert keys(path) == ["a.jpg"]
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FailuresFile(path / "nowhere" / "failures.jsonl")

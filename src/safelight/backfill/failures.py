@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from safelight.backfill.tally import Failure
 
 _KNOWN = ("", 0)
+# Of each line.
+_BEGINNING = b'{"key": '
 
 
 class FailuresFile:
@@ -17,14 +20,16 @@ class FailuresFile:
     def __init__(self, path: Path, known: tuple[str, int] = _KNOWN) -> None:
         """Begin a file, or go on with one of which ``known`` says so many bytes count.
 
-        What is to be tried again is not kept. Raises OSError.
+        What is to be tried again is not kept. Raises OSError: where it cannot be written, and where
+        something else is in it.
         """
         self._path = path
+        if path.exists() and not _is_ours(path):
+            raise FileExistsError(errno.EEXIST, "something else is in this file", str(path))
         kept = list(_kept(path, known[1])) if known[0] == str(path.resolve()) else []
-        if kept:
-            path.write_bytes(b"".join(kept))
-        else:
-            path.unlink(missing_ok=True)
+        path.write_bytes(b"".join(kept))
+        if not kept:
+            path.unlink()
 
     def add(self, failures: Sequence[Failure]) -> None:
         """Write failures down. Raises OSError."""
@@ -39,6 +44,11 @@ class FailuresFile:
         if not self._path.exists():
             return _KNOWN
         return str(self._path.resolve()), self._path.stat().st_size
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) in (b"", _BEGINNING)
 
 
 def _kept(path: Path, size: int) -> Iterator[bytes]:

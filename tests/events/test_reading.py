@@ -114,6 +114,13 @@ def test_what_is_not_known_is_refused_with_a_reason(payload: object, reason: str
         read(payload)
 
 
+def test_half_a_letter_is_no_text() -> None:
+    # What decodes JSON by Python's own means has taken it for text.
+    event = {"eventType": "Microsoft.Storage.BlobCreated", "data": "\ud800", "subject": ""}
+    with pytest.raises(EventUnknown, match="an event of Azure is not as it should be"):
+        read(event)
+
+
 def test_messages_together_may_not_hold_too_many_events() -> None:
     records = sample("aws_s3_direct")["Records"] * 2_001
     body = json.dumps({"Records": records})

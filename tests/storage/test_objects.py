@@ -242,8 +242,9 @@ def test_a_folder_of_a_console_is_no_harm_and_odd_keys_fail_a_listing(
     objects[f"{below}/a/"] = Stored(b"", {}, time.time())
     assert {entry.key for entry in store.list("a")} >= {"a/cat.jpg", "a/b/dog.jpg"}
     objects[f"{below}/a//cat.jpg"] = Stored(b"", {}, time.time())
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as failed:
         list(store.list("a"))
+    assert f"rename '{below}/a//cat.jpg'" in failed.value.reason
     assert [entry.key for entry in store.list("a/b")] == ["a/b/dog.jpg"]
 
 

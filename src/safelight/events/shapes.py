@@ -27,7 +27,7 @@ def shaped(value: object, shape: type[_Wanted], whose: str) -> _Wanted:
     """
     try:
         return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         raise EventUnknown(f"{whose} is not as it should be: {error}") from None
 
 

@@ -20,6 +20,9 @@ _ASKING_FOR_CREDENTIALS = re.compile(
     r"|performing token request|AssumeRoleWithWebIdentity"
 )
 
+# A listing ends at a key that obstore has no word for.
+_NO_PATH = re.compile(r"object with invalid path:.*?Path \"(.{1,200}?)\"(?: contained|:)", re.DOTALL)
+
 # Codes of 404 that speak of the object, and not of the bucket or of whoever asks.
 _NO_OBJECT = frozenset(("NoSuchKey", "NoSuchVersion", "BlobNotFound", "ResourceNotFound"))
 _NO_BUCKET = frozenset(("NoSuchBucket", "ContainerNotFound"))
@@ -83,6 +86,11 @@ class Fault(msgspec.Struct, frozen=True):
             return "it does not answer in time"
         if "kind: Connect" in self.said:
             return "it cannot be reached: is its endpoint right, and the network up?"
+        if odd := _NO_PATH.search(self.said):
+            return (
+                "it cannot be listed where a key has an empty part, one of dots, or a control "
+                f"character: rename {odd[1]!r}"
+            )
         if "InvalidMetadata" in self.said:
             return "an object has metadata that is not ASCII"
         return "its answer is cut off or malformed"

@@ -21,7 +21,9 @@ _ASKING_FOR_CREDENTIALS = re.compile(
 )
 
 # A listing ends at a key that obstore has no word for.
-_NO_PATH = re.compile(r"object with invalid path:.*?Path \"(.{1,200}?)\"(?: contained|:)", re.DOTALL)
+_NO_PATH = re.compile(
+    r"object with invalid path:.*?Path \"(.{1,200}?)\"(?: contained|:)", re.DOTALL
+)
 
 # Codes of 404 that speak of the object, and not of the bucket or of whoever asks.
 _NO_OBJECT = frozenset(("NoSuchKey", "NoSuchVersion", "BlobNotFound", "ResourceNotFound"))

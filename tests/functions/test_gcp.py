@@ -6,6 +6,7 @@ Effects on a bucket are shown where one can be run: tests/full/test_functions_fr
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from io import BytesIO
@@ -116,6 +117,18 @@ def test_whoever_sends_events_may_ask_first_whether_they_are_welcome(events: Ser
 
 def test_a_service_for_events_answers_requests_as_well(events: Server) -> None:
     assert Image.open(BytesIO(events.get("/64x/forest.jpg").body)).width == 64
+
+
+@pytest.mark.parametrize(("told", "left"), [("100", 99.0), ("2", 1.6), ("", None), ("1m", None)])
+def test_a_call_has_the_time_that_cloud_run_gives_it(
+    monkeypatch: pytest.MonkeyPatch, told: str, left: float | None
+) -> None:
+    monkeypatch.setenv("CLOUD_RUN_TIMEOUT_SECONDS", told)
+    before = time.monotonic()
+    deadline = gcp._deadline()
+    after = time.monotonic()
+    assert (deadline is None) == (left is None)
+    assert left is None or deadline is None or before + left <= deadline <= after + left
 
 
 @pytest.mark.parametrize("main", [gcp.main, tencent.main])

@@ -1,49 +1,17 @@
 """What the calls of a function have in common, whatever the cloud."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from safelight import config
 from safelight.errors import DeadlineExceeded, EventUnknown, SafelightError, StoreUnavailable
 from safelight.events import Event, Notice
-from safelight.functions.runtime import Runtime
 from safelight.pipelines import Outcome
 from safelight.web.exchange import Incoming
+from tests.support.functions import handling, runtime
 
 EVENTS = tuple(Event("created", "local", "", key) for key in ("a.jpg", "b.jpg", "c.jpg"))
-
-
-class Handled:
-    """Do with each event what the test wants."""
-
-    def __init__(self, does: Callable[[Event], list[Outcome]]) -> None:
-        self.heard: list[str] = []
-        self._does = does
-
-    def handle(self, event: Event, *, deadline: float) -> list[Outcome]:
-        self.heard.append(event.key)
-        return self._does(event)
-
-
-def runtime(home: Path, **security: Any) -> Runtime:
-    overrides: dict[str, Any] = {
-        "source": {"url": f"file:{home}"},
-        "variants": {"url": f"file:{home}/variants"},
-        "security": security,
-    }
-    settings = config.load(environment={}, overrides=overrides)
-    return Runtime(settings, threads=1, own_log=False)
-
-
-def handling(home: Path, does: Callable[[Event], list[Outcome]]) -> tuple[Runtime, Handled]:
-    """Give a runtime whose events are handled so."""
-    made, handled = runtime(home), Handled(does)
-    made.__dict__["_pipelines"] = handled
-    return made, handled
 
 
 def done(event: Event) -> list[Outcome]:

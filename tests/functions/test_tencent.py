@@ -5,6 +5,7 @@ requests that others have captured: its proxy is left out, its headers are sent 
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -120,6 +121,22 @@ def test_the_credentials_of_the_role_come_with_each_call(run: Run) -> None:
 def test_credentials_that_somebody_has_set_are_not_replaced_by_those_of_a_call(web: Server) -> None:
     forged = {**ROLE, "X-Scf-Secret-Id": "AKIDSOMEBODYELSE"}
     assert web.ask("GET", "/pic/48/meadow.jpg", forged).status == 200
+
+
+def test_credentials_that_change_are_those_of_the_last_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN")
+    for name in names:
+        monkeypatch.setenv(name, "of an older call")
+    role = {name.lower(): value for name, value in ROLE.items()}
+    tencent._take_credentials(role)
+    assert [os.environ[name] for name in names] == [
+        ACCESS_KEY, SECRET_KEY, ROLE["X-Scf-Session-Token"],
+    ]  # fmt: skip
+    # Without a role nothing is taken away.
+    tencent._take_credentials({})
+    assert os.environ[names[0]] == ACCESS_KEY
 
 
 def test_an_address_arrives_as_it_was_sent(web: Server) -> None:

@@ -14,14 +14,17 @@ from msgspec.structs import replace
 from safelight.errors import (
     Busy,
     DeadlineExceeded,
+    SafelightError,
     SourceDamaged,
     SourceTooLarge,
     StoreUnavailable,
+    Unavailable,
     WorkerLost,
 )
 from safelight.events import Event
 from safelight.pipelines import Outcome, reconcile
 from safelight.pipelines.settings import EventSettings, PipelineSettings, WriteSettings
+from safelight.pipelines.writing import Writer
 from safelight.variants.leases import Lease
 from tests.support.serving import wait_for
 from tests.support.uploads import Alone, Crash, Shelf, World
@@ -349,12 +352,51 @@ def test_what_is_too_large_is_not_tried_again() -> None:
     assert said(here, LETTER)["tries"] == 1
 
 
-def test_a_fault_of_our_own_ends_as_a_dead_letter_too() -> None:
-    here = world()
-    faults = [ZeroDivisionError()] * 3
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), SafelightError("the log has the reason")])
+def test_a_fault_of_our_own_waits_for_the_next_delivery(fault: Exception) -> None:
+    here = world(tries=1)
+    faults = [fault] * 2
     here.renderer.fault = lambda _: _raised(faults)
     put(here, b"one")
-    assert handled(here).reason == "something went wrong here"
+    for left in (1, 0):
+        with pytest.raises(Unavailable) as told:
+            handled(here)
+        assert len(faults) == left
+        assert type(fault).__name__ in told.value.reason
+        assert LETTER not in keys(here)
+    assert handled(here).status == "done"
+
+
+def test_a_fault_of_our_own_that_stays_ends_as_a_dead_letter() -> None:
+    here = world()
+    here.renderer.fault = lambda _: _raised([ZeroDivisionError()])
+    put(here, b"one")
+    for _ in range(11):
+        with pytest.raises(Unavailable):
+            handled(here)
+    outcome = handled(here)
+    assert outcome.status == "failed"
+    assert "cut off 11 times; something went wrong here: " in outcome.reason
+    assert said(here, LETTER)["code"] == "interrupted"
+    assert handled(here).status == "failed"
+
+
+def test_a_fault_of_our_own_that_spoils_the_dead_letter_is_left_to_who_brought_the_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = world()
+    put(here, b"bad")
+
+    def spoilt(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Writer, "put_letter", spoilt)
+    for _ in range(11):
+        with pytest.raises(Unavailable):
+            handled(here)
+    # Unavailable would be for ever; whoever carries events gives up others after some tries.
+    with pytest.raises(ZeroDivisionError):
+        handled(here)
 
 
 def test_who_is_not_available_is_no_fault_of_the_source() -> None:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import msgspec
-from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from safelight.errors import (
@@ -53,6 +52,7 @@ _MOST_CHANGES = 5
 _MOST_INTERRUPTIONS = 10
 # In a record, who is at work: what this process began and did not end, it was not killed at.
 _MYSELF = secrets.token_hex(8)
+_UNFORESEEN = "something went wrong here: the log has the reason"
 _GONE = "there is no such source"
 _REMOVED = "the source is gone, and its outputs with it"
 _KEPT = "the source is gone; its outputs are kept"
@@ -122,6 +122,22 @@ class Work:
                 with suppress(StoreUnavailable):
                     self._records.put(changed(self._begun, by=""))
             raise
+        except SettingError:
+            raise
+        except Exception as fault:
+            if not self._counted():
+                raise
+            log.exception("%s cannot be brought up", self._key)
+            raise Unavailable(_UNFORESEEN, f"{_UNFORESEEN} ({type(fault).__name__})") from fault
+
+    def _counted(self) -> bool:
+        """Count what nobody foresaw as being cut off, where that brings it to an end."""
+        begun = self._begun
+        if begun is None or begun.interruptions > _MOST_INTERRUPTIONS or not self._lease.sure:
+            return False
+        count = begun.interruptions + 1
+        self._records.put(changed(begun, by="", interruptions=count, reason=_UNFORESEEN))
+        return True
 
     def _once(self) -> Outcome | None:
         """Do it for the source as it is now; None when it has changed meanwhile."""
@@ -169,7 +185,8 @@ class Work:
             return self._fail(subject, _tried(begun, fault))
         begun = self._begin(subject, same, _together(self._there.listed, planned))
         if begun.interruptions > _MOST_INTERRUPTIONS:
-            reason = f"the work on it was cut off {begun.interruptions} times"
+            why = f"; {_UNFORESEEN}" if begun.reason == _UNFORESEEN else ""
+            reason = f"the work on it was cut off {begun.interruptions} times{why}"
             return self._fail(subject, changed(begun, reason=reason, code="interrupted"))
         if begun.tries >= self._tries:
             return self._fail(subject, begun)
@@ -192,7 +209,7 @@ class Work:
         if self._changed(subject):
             return None
         outputs = tuple(product.written for product in made.products)
-        outcome = replace(self._outcome("done", version=subject.version), outputs=outputs)
+        outcome = changed(self._outcome("done", version=subject.version), outputs=outputs)
         return self._ended(subject, self._done(subject, made.traces), outcome)
 
     def _begin(self, subject: Subject, same: Record | None, traces: Iterable[Trace]) -> Record:
@@ -228,10 +245,10 @@ class Work:
                 # What is asked for, or how large it is, does not become another by a second look.
                 return _tried(begun, fault)
             except SafelightError as fault:
+                # One of no kind is nobody's: what makes pictures did not foresee it.
+                if type(fault) is SafelightError:
+                    raise
                 begun = _tried(begun, fault)
-            except Exception:
-                log.exception("%s cannot be brought up", self._key)
-                begun = _tried(begun, SafelightError("something went wrong here"))
             if begun.tries >= self._tries:
                 return begun
             self._remember(begun)

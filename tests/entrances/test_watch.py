@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from watchfiles import Change
 
 from safelight.entrances.watch import Watcher
 from safelight.errors import SafelightError, StoreUnavailable, Unavailable
@@ -184,6 +185,38 @@ def test_a_folder_that_is_removed_takes_its_files_along(root: Path) -> None:
         noted.only(*((f"a/{number}/b.jpg", b"b") for number in range(5)))
         shutil.rmtree(root / "a")
         noted.only(*((f"a/{number}/b.jpg", None) for number in range(5)))
+
+
+def test_a_linked_folder_is_not_entered(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "b.jpg").write_bytes(b"b")
+    with watching(root) as noted:
+        assert noted.ready.wait(10)
+        (root / "linked").symlink_to(outside)
+        (root / "round").symlink_to(root)
+        (outside / "c.jpg").write_bytes(b"c")
+        (root / "z.jpg").write_bytes(b"z")
+        noted.only(("z.jpg", b"z"))
+
+
+class Counted(dict[str, int | None]):
+    """What was seen, and how often all of it was gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_many_removals_are_looked_up_at_once(root: Path) -> None:
+    watcher = Watcher({"": root}, wanted, lambda _: [], at_once=1, settle_seconds=0, grace_seconds=0)
+    seen = watcher._seen = Counted({f"{folder}/a.jpg": 1 for folder in "abc"})
+    gone = [(Change.deleted, f"{root}/{name}") for name in ("a", "b", "x.jpg", "y.jpg")]
+    watcher._hear({*gone})
+    assert seen.passes == 1
+    assert {*watcher._settling._pending} == {"a/a.jpg", "b/a.jpg", "x.jpg", "y.jpg"}
 
 
 def test_what_the_system_tells_nobody_is_found_by_looking(

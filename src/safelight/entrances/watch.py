@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeAlias
@@ -101,8 +102,7 @@ class Watcher:
                 if starting:
                     self._ask(remembered)
                 scan_at = time.monotonic() + _SCAN_SECONDS
-            for change, path in found:
-                self._changed(change, path)
+            self._hear(found)
             self._begin(executor)
             self._collect()
             if starting and not self._running and not len(self._settling):
@@ -140,20 +140,25 @@ class Watcher:
                 self._asked.add(key)
                 self._note(key)
 
-    def _changed(self, change: Change, path: str) -> None:
-        prefix, root = self._root(path)
-        below = path[len(root) + 1 :]
-        if not below or is_temporary(below):
-            return
-        if Path(path).is_dir():
-            # A folder that was moved in says nothing of its files.
-            keys = [prefix + inner for inner in keys_below(root, below)]
-        elif change == Change.deleted and prefix + below not in self._seen:
+    def _hear(self, changes: set[tuple[Change, str]]) -> None:
+        """Note what has changed, as the system tells it."""
+        keys: set[str] = set()
+        gone: set[str] = set()
+        for change, path in changes:
+            prefix, root = self._root(path)
+            below = path[len(root) + 1 :]
+            if not below or is_temporary(below) or _is_below_a_link(path):
+                continue
+            if Path(path).is_dir():
+                # A folder that was moved in says nothing of its files.
+                keys.update(prefix + inner for inner in keys_below(root, below))
+                continue
+            keys.add(prefix + below)
+            if change == Change.deleted and prefix + below not in self._seen:
+                gone.add(prefix + below)
+        if gone:
             # A folder that was removed or moved out says nothing of its files, either.
-            keys = [key for key in self._seen if key.startswith(f"{prefix}{below}/")]
-            keys.append(prefix + below)
-        else:
-            keys = [prefix + below]
+            keys.update(key for key in self._seen if not gone.isdisjoint(_folders(key)))
         for key in keys:
             if self._is_source(key):
                 self._note(key)
@@ -206,3 +211,19 @@ class Watcher:
         """Find the folder that a path is in; one may lie in another."""
         inside = [item for item in self._roots.items() if path.startswith(f"{item[1]}/")]
         return max(inside, key=lambda item: len(item[1]), default=("", path))
+
+
+def _folders(key: str) -> Iterator[str]:
+    """List the folders that a key is in."""
+    end = key.rfind("/")
+    while end > 0:
+        yield key[:end]
+        end = key.rfind("/", 0, end)
+
+
+def _is_below_a_link(path: str) -> bool:
+    """Tell whether a path is a linked folder, or in one: these are not entered."""
+    folder = Path(path)
+    if not folder.is_dir():
+        folder = folder.parent
+    return os.path.realpath(folder) != str(folder)

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from safelight import __version__
-from safelight.deploy import bundle
+from safelight.deploy import bundle, wheels
 from safelight.deploy.elf import check_machines, machine_of
 from safelight.deploy.wheels import own_wheel, requirements
 from safelight.errors import SettingError
@@ -130,6 +131,35 @@ def test_what_is_too_large_is_refused_and_nothing_is_written(
     assert not list(Path().glob("*.zip*"))
 
 
+def test_the_bounds_are_what_a_zip_may_just_have(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bundle.pack(site, Path("a.zip"), "", {}, libraries=0, compiled=False)
+    for bound, size in (("MOST_UNPACKED", made.unpacked), ("MOST_PACKED", made.packed)):
+        monkeypatch.setattr(bundle, bound, size)
+        assert bundle.pack(site, Path("a.zip"), "", {}, libraries=0, compiled=False) == made
+        with monkeypatch.context() as smaller:
+            smaller.setattr(bundle, bound, size - 1)
+            with pytest.raises(SettingError, match="more than a function should load"):
+                bundle.pack(site, Path("b.zip"), "", {}, libraries=0, compiled=False)
+
+
+def test_a_zip_is_there_whole_or_not_at_all(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+
+    def zip_files(target: Path, files: Iterator[tuple[str, bytes]]) -> None:
+        wheels.zip_files(target, files)
+        written.append(target.stat().st_ino)
+        assert target.parent == Path()
+        assert Path("a.zip").read_bytes() == b"of the last time"
+
+    Path("a.zip").write_bytes(b"of the last time")
+    monkeypatch.setattr(bundle, "zip_files", zip_files)
+    bundle.pack(site, Path("a.zip"), "", {}, libraries=0, compiled=False)
+    # The very file that was written beside it, and no copy of that.
+    assert written == [Path("a.zip").stat().st_ino]
+
+
 def test_where_nothing_can_be_written_that_is_told(site: Path) -> None:
     Path("file").write_text("")
     for output in ("file/a.zip", "/proc/a.zip"):
@@ -172,6 +202,28 @@ def test_a_function_needs_neither_the_server_nor_the_command() -> None:
     everywhere = {"h11", "msgspec", "obstore", "pyvips", "pyvips-binary"}
     assert needed() == everywhere
     assert needed("azure") == everywhere | {"azure-functions"}
+
+
+@pytest.mark.parametrize(("arch", "machine"), [("arm64", "aarch64"), ("x86_64", "x86_64")])
+def test_no_wheel_is_taken_that_the_linux_of_functions_is_too_old_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arch: str, machine: str
+) -> None:
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(wheels, "_pip", lambda *arguments: calls.append(arguments))
+    scratch = tmp_path / "wheels"
+    scratch.mkdir()
+    wheels.install(["pyvips>=3"], tmp_path, arch=arch, python="3.13", scratch=scratch)
+    built, installed = calls
+    assert built[-1] == "pyvips>=3"
+    assert "--python-version=3.13" in installed
+    tags = [tag.removeprefix("--platform=") for tag in installed if "--platform" in tag]
+    # What libvips needs, and no platform of functions has less.
+    assert tags[0] == f"manylinux_2_28_{machine}"
+    assert tags[-2:] == [f"manylinux_2_17_{machine}", f"manylinux2014_{machine}"]
+    assert all(tag.endswith(machine) for tag in tags)
+    (scratch / "pyvips-3-cp313-cp313-linux_x86_64.whl").write_bytes(b"")
+    with pytest.raises(SettingError, match="built for this machine"):
+        wheels.install(["pyvips>=3"], tmp_path, arch=arch, python="3.13", scratch=scratch)
 
 
 def test_safelight_makes_its_own_wheel_and_pip_takes_it(tmp_path: Path) -> None:

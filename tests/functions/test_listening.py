@@ -1,10 +1,25 @@
 """What a platform says of a call; the listener itself is asked by the tests of each cloud."""
 
+import time
+from pathlib import Path
+
 import pytest
 
-from safelight.functions.listening import Platform
+from safelight.errors import Busy
+from safelight.functions.listening import Listener, Platform
+from tests.support.functions import runtime
 
 AT = 1_000.0
+
+
+def test_a_call_waits_for_room_no_longer_than_it_has(tmp_path: Path) -> None:
+    called = runtime(tmp_path)
+    with Listener(called, Platform(), port=0, at_once=1) as listener:
+        with listener.turn(None), pytest.raises(Busy), listener.turn(time.monotonic() - 1):
+            pytest.fail("there was no room")
+        # Who had it has given it back.
+        with listener.turn(time.monotonic() + 1):
+            pass
 
 
 @pytest.mark.parametrize(

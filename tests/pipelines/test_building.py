@@ -72,6 +72,8 @@ def test_there_are_none_unless_they_are_set(tmp_path: Path) -> None:
         (pipeline(types='["jpg"]'), "'jpg' is no format: known are jpeg"),
         (pipeline(on='"/uploads"'), "keys do not begin so"),
         ('events.token = "word\\n"\n' + pipeline(), "events.token: it has a space"),
+        ('events.token = "two\\twords"\n' + pipeline(), "events.token: it has a space"),
+        ('events.token = " word"\n' + pipeline(), "events.token: it has a space"),
         (pipeline(on='"../uploads"'), "keys do not begin so"),
         (pipeline(on='"uploads/.hidden/"'), "keys do not begin so"),
         (pipeline(suffix='["*.jpg"]'), "suffix: '[*].jpg' is none [(]example: suffix ="),

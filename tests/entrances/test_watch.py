@@ -211,7 +211,9 @@ class Counted(dict[str, int | None]):
 
 
 def test_many_removals_are_looked_up_at_once(root: Path) -> None:
-    watcher = Watcher({"": root}, wanted, lambda _: [], at_once=1, settle_seconds=0, grace_seconds=0)
+    watcher = Watcher(
+        {"": root}, wanted, lambda _: [], at_once=1, settle_seconds=0, grace_seconds=0
+    )
     seen = watcher._seen = Counted({f"{folder}/a.jpg": 1 for folder in "abc"})
     gone = [(Change.deleted, f"{root}/{name}") for name in ("a", "b", "x.jpg", "y.jpg")]
     watcher._hear({*gone})

@@ -45,9 +45,10 @@ _DEFAULTS = (
     f"w={_LONGEST},h={_LONGEST},fit=inside,format=jpeg,quality=85",
     _MARK,
 )
-# As Pillow writes them: of quality 75 unless said, baseline, colours at half the resolution.
+# As Pillow writes them: of quality 75 unless said, baseline, colours at half the resolution, and
+# without the search for cheaper coefficients that small pictures get here.
 _LIKE_PILLOW = (
-    *(f"{thumbnail},quality=75,progressive=false" for thumbnail in _DEFAULTS[:3]),
+    *(f"{thumbnail},quality=75,progressive=false,effort=0" for thumbnail in _DEFAULTS[:3]),
     f"{_DEFAULTS[3]},progressive=false",
     f"{_MARK},progressive=false,subsampling=420",
 )

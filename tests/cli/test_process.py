@@ -175,6 +175,16 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(home: Path) -> 
     ]  # fmt: skip
 
 
+def test_a_dry_run_says_what_would_be_a_dead_letter(home: Path) -> None:
+    marked = '[[pipelines]]\non = "uploads/"\n'
+    marked += 'write = [{ transform = "watermark=none.png", to = "marked/{name}" }]\n'
+    (home / "safelight.toml").write_text(marked)
+    (home / "photos" / "uploads" / "out.jpg").symlink_to(home / "safelight.toml")
+    said = run("process", "--dry-run", "uploads/a b.jpg", "uploads/out.jpg").stdout
+    assert "pipeline-1: skipped: there is no image none.png to make its outputs with" in said
+    assert "pipeline-1: skipped: it is there, and cannot be opened" in said
+
+
 def test_a_dry_run_says_what_would_be_removed_or_is_an_output_itself(home: Path) -> None:
     said = run("process", "--dry-run", "--only", "all", "uploads/none.jpg").stdout
     assert said.startswith("uploads/none.jpg  all: its outputs, if there are any, would be removed")

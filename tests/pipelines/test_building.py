@@ -118,11 +118,16 @@ def test_what_is_wrong_is_refused_with_its_name(text: str, said: str, tmp_path: 
         pipeline(failed='"uploads/failed/{name}"'),
         # The same key twice.
         pipeline(metadata='"thumbs/{stem}.jpg"'),
+        pipeline(metadata='"thumbs/{dir}/{base}.jpg"'),
+        pipeline(write='[{ preset = "thumb", to = "t/{stem}.jpg" }, '
+                 '{ transform = "w=9", to = "t/{name}" }]'),
+        pipeline(write='[{ transform = "w=9,format=webp", to = "t/{stem}.webp" }, '
+                 '{ transform = "w=8,format=webp", to = "t/{stem}.{ext}" }]'),
         pipeline(name='"a"') + "\n" + pipeline(name='"b"', on='"uploads/b/"'),
     ],
 )  # fmt: skip
 def test_circles_and_shared_keys_are_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"is a source of|is written twice"):
+    with pytest.raises(SettingError, match=r"is a source of|is written twice|would be one"):
         wired(text, tmp_path)
 
 
@@ -203,6 +208,11 @@ def test_variants_by_their_paths_have_suffixes(tmp_path: Path) -> None:
         pipeline(on='""', write='[{ preset = "thumb", to = "{name}", store = "file:./x" }]',
                  metadata='"metadata/{name}.json"'),
         pipeline(name='"a"') + "\n" + pipeline(name='"b"', on='"other/"'),
+        # One key, but for other sources than its own.
+        pipeline(suffix='[".png"]', write='[{ preset = "thumb", to = "t/{stem}.jpg" }, '
+                 '{ transform = "w=9", to = "t/{name}" }]'),
+        pipeline(write='[{ preset = "thumb", to = "t/{stem}.jpg" }, '
+                 '{ transform = "w=9", to = "t/{name}", store = "file:./x" }]'),
         pipeline(name='"a"') + "\n" + pipeline(write='[{ preset = "open" }]'),
         'events.hops = 2\n' + pipeline(name='"a"') + "\n"
         + pipeline(on='"thumbs/"', write='[{ transform = "w=9", to = "x/{name}" }]'),

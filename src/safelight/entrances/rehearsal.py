@@ -66,9 +66,10 @@ def _rehearsed(pipelines: Pipelines, pipeline: Pipeline, key: str) -> Rehearsal:
         return Rehearsal(key, pipeline.name, reason, gone=not kept, unknown=unknown)
     if reason:
         return Rehearsal(key, pipeline.name, reason)
-    pictures = dict.fromkeys(
-        (name for step in pipeline.steps for name in step.transform.pictures()), ""
-    )
+    pictures = pipelines.parts.maker.versions(pipeline)
+    if absent := [name for name, version in pictures.items() if not version]:
+        reason = f"there is no image {', '.join(absent)} to make its outputs with"
+        return Rehearsal(key, pipeline.name, reason)
     layout = Layout(pipeline, key, pipelines.sources.place(key)[0])
     subject = Subject(key, found.version, found.size, 0, pictures)
     try:
@@ -81,8 +82,11 @@ def _refused(pipelines: Pipelines, pipeline: Pipeline, key: str) -> str:
     """Look whether a source is an output itself, or what it holds makes it none."""
     if "mark" in pipelines.sources.attributes(key):
         return "it is an output of a pipeline itself"
-    with pipelines.sources.open(key) as source:
-        return pipeline.refuses_content(key, os.pread(source.descriptor, HEAD_BYTES, 0))
+    try:
+        with pipelines.sources.open(key) as source:
+            return pipeline.refuses_content(key, os.pread(source.descriptor, HEAD_BYTES, 0))
+    except NotFound:
+        return "it is there, and cannot be opened"
 
 
 def _lines(layout: Layout, subject: Subject) -> Iterator[Line]:

@@ -17,6 +17,7 @@ def check(pipelines: Sequence[Pipeline], sources: Sources, *, hops: int) -> None
     """
     _refuse_shared(pipelines)
     for pipeline in pipelines:
+        _refuse_alike(pipeline)
         _follow([pipeline], pipelines, sources, hops)
 
 
@@ -145,6 +146,26 @@ def _refuse_shared(pipelines: Sequence[Pipeline]) -> None:
                         '(example: to = "large/{name}")'
                     )
             seen.append((pipeline, goal))
+
+
+def _refuse_alike(pipeline: Pipeline) -> None:
+    """Refuse outputs that some source would have under one key, though each is written its way."""
+    formats = {id(step.goal): step.format() for step in pipeline.steps}
+    for suffix in pipeline.suffixes or ("jpg",):
+        source = pipeline.named(f"{pipeline.on}folder/name.{suffix}")
+        seen: list[tuple[Goal, str]] = []
+        for goal in pipeline.goals():
+            format = formats.get(id(goal))
+            ext = format.suffixes[0] if format else suffix
+            key = goal.template.filled(source, ext=ext, hash="0" * 16)
+            for other, before in seen:
+                if key == before and _same_place(goal, other):
+                    raise SettingError(
+                        f"pipelines: {other.template.text} and {goal.template.text} of "
+                        f"{pipeline.name} would be one key for {source.key}: give each its own, or "
+                        'take no such sources (example: to = "large/{name}", suffix = [".png"])'
+                    )
+            seen.append((goal, key))
 
 
 def _same_place(goal: Goal, other: Goal) -> bool:

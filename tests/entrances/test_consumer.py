@@ -1,7 +1,6 @@
 """What becomes of messages, with a queue in memory; the brokers themselves are in tests/full."""
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -14,21 +13,7 @@ from safelight.entrances.consumer import Consumer, treat
 from safelight.errors import SettingError, StoreUnavailable, Unavailable
 from safelight.events import Event
 from safelight.pipelines import Outcome
-
-
-def said(*keys: str) -> bytes:
-    """Write what S3 says when objects are created."""
-    records = [
-        {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "eventTime": "2026-01-02T03:04:05.000Z",
-            "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": "photos"}, "object": {"key": key, "size": 3, "eTag": "e"}},
-        }
-        for key in keys
-    ]
-    return json.dumps({"Records": records}).encode()
+from tests.support.notices import s3_created
 
 
 def done(event: Event) -> list[Outcome]:
@@ -132,7 +117,7 @@ def consume(
 
 
 def test_a_message_is_acknowledged_after_its_effect() -> None:
-    box = Box([said("a.jpg", "b.jpg")])
+    box = Box([s3_created("a.jpg", "b.jpg")])
     effects: list[str] = []
 
     def handle(event: Event) -> list[Outcome]:
@@ -149,7 +134,7 @@ def test_a_message_is_acknowledged_after_its_effect() -> None:
 
 
 def test_what_is_unavailable_comes_again_later_each_time() -> None:
-    box = Box([said("a.jpg"), said("b.jpg")])
+    box = Box([s3_created("a.jpg"), s3_created("b.jpg")])
     box.waiting[1].tries = 5
 
     def handle(event: Event) -> list[Outcome]:
@@ -162,7 +147,7 @@ def test_what_is_unavailable_comes_again_later_each_time() -> None:
 def test_a_message_that_cannot_be_understood_is_dropped_and_its_neighbours_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    box = Box([said("a.jpg"), b"\xff not JSON", b'{"who": "knows"}', said("b.jpg")])
+    box = Box([s3_created("a.jpg"), b"\xff not JSON", b'{"who": "knows"}', s3_created("b.jpg")])
     consume(box)
     assert box.settled["0"] == box.settled["3"] == "done"
     assert box.settled["1"].startswith("drop the payload is no JSON")
@@ -179,7 +164,7 @@ def test_one_event_of_a_message_does_not_stop_the_others() -> None:
             raise Unavailable("not now")
         return done(event)
 
-    verdict = treat(said("a.jpg", "b.jpg"), handle)
+    verdict = treat(s3_created("a.jpg", "b.jpg"), handle)
     assert handled == ["a.jpg", "b.jpg"]
     assert (verdict.settled, verdict.reason) == ("again", "a.jpg: not now")
     assert [outcome.source for outcome in verdict.outcomes] == ["b.jpg"]
@@ -191,8 +176,8 @@ def test_a_fault_that_nobody_foresaw_is_tried_again_and_not_for_ever(
     def handle(event: Event) -> list[Outcome]:
         raise ZeroDivisionError
 
-    assert treat(said("a.jpg"), handle).settled == "again"
-    verdict = treat(said("a.jpg"), handle, tries=10)
+    assert treat(s3_created("a.jpg"), handle).settled == "again"
+    verdict = treat(s3_created("a.jpg"), handle, tries=10)
     assert (verdict.settled, verdict.reason) == (
         "drop",
         "after 10 deliveries: a.jpg: ZeroDivisionError",
@@ -204,7 +189,7 @@ def test_a_wrong_setting_is_no_fault_of_a_message_however_often_it_came() -> Non
     def handle(event: Event) -> list[Outcome]:
         raise SettingError("pipelines.store: there is no such bucket")
 
-    verdict = treat(said("a.jpg"), handle, tries=100)
+    verdict = treat(s3_created("a.jpg"), handle, tries=100)
     assert (verdict.settled, verdict.reason) == (
         "again",
         "a.jpg: pipelines.store: there is no such bucket",
@@ -218,7 +203,7 @@ def test_a_test_message_is_done() -> None:
 
 
 def test_no_more_messages_are_taken_than_can_be_worked_on() -> None:
-    box = Box([said(f"{number}.jpg") for number in range(20)])
+    box = Box([s3_created(f"{number}.jpg") for number in range(20)])
     lock, running, most = threading.Lock(), 0, 0
 
     def handle(event: Event) -> list[Outcome]:
@@ -238,7 +223,7 @@ def test_no_more_messages_are_taken_than_can_be_worked_on() -> None:
 
 
 def test_a_message_is_kept_from_others_while_it_is_worked_on() -> None:
-    box = Box([said("a.jpg")], extend_seconds=0.01)
+    box = Box([s3_created("a.jpg")], extend_seconds=0.01)
     enough = threading.Event()
 
     def handle(event: Event) -> list[Outcome]:
@@ -255,7 +240,7 @@ def test_a_message_is_kept_from_others_while_it_is_worked_on() -> None:
 
 
 def test_a_message_that_is_done_is_not_kept_from_others_any_more() -> None:
-    box = Box([said("a.jpg"), said("b.jpg")], extend_seconds=0.01)
+    box = Box([s3_created("a.jpg"), s3_created("b.jpg")], extend_seconds=0.01)
     enough = threading.Event()
 
     def handle(event: Event) -> list[Outcome]:
@@ -273,7 +258,7 @@ def test_a_message_that_is_done_is_not_kept_from_others_any_more() -> None:
 
 
 def test_a_broker_that_is_gone_is_waited_for() -> None:
-    box = Box([said("a.jpg")], opens=[Unavailable("not yet"), None], lost=1)
+    box = Box([s3_created("a.jpg")], opens=[Unavailable("not yet"), None], lost=1)
     consume(box)
     assert box.settled == {"0": "done"}
     assert box.opened == 3
@@ -281,23 +266,23 @@ def test_a_broker_that_is_gone_is_waited_for() -> None:
 
 
 def test_a_library_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    box = Box([said("a.jpg")], opens=[KeyError("surprise")])
+    box = Box([s3_created("a.jpg")], opens=[KeyError("surprise")])
     consume(box)
     assert box.settled == {"0": "done"}
     assert "its library failed" in caplog.text
 
 
 def test_a_queue_that_is_not_there_ends_it_at_the_start_and_not_later() -> None:
-    box = Box([said("a.jpg")], opens=[SettingError("there is no such queue")])
+    box = Box([s3_created("a.jpg")], opens=[SettingError("there is no such queue")])
     with pytest.raises(SettingError):
         consume(box)
-    box = Box([said("a.jpg")], opens=[None, SettingError("not yet")], lost=1)
+    box = Box([s3_created("a.jpg")], opens=[None, SettingError("not yet")], lost=1)
     consume(box)
     assert box.settled == {"0": "done"}
 
 
 def test_what_was_begun_is_finished_when_it_is_told_to_stop() -> None:
-    box = Box([said(f"{number}.jpg") for number in range(5)])
+    box = Box([s3_created(f"{number}.jpg") for number in range(5)])
     begun, go_on = threading.Event(), threading.Event()
 
     def handle(event: Event) -> list[Outcome]:
@@ -320,7 +305,7 @@ def test_what_takes_longer_than_the_time_of_grace_is_given_back_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    box = Box([said("a.jpg")])
+    box = Box([s3_created("a.jpg")])
     begun, go_on = threading.Event(), threading.Event()
 
     def handle(event: Event) -> list[Outcome]:

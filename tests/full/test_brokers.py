@@ -26,6 +26,7 @@ from safelight.errors import SettingError, Unavailable
 from safelight.events import Event
 from safelight.pipelines import Outcome
 from tests.support.brokers import BROKERS, Broker, broker
+from tests.support.notices import s3_created
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, small_s3
 from tests.support.serving import clean_environment, wait_for
 
@@ -68,21 +69,6 @@ def running(request: pytest.FixtureRequest, started: Callable[[str], Broker]) ->
 def store() -> Iterator[SmallS3]:
     with small_s3() as found:
         yield found
-
-
-def said(*keys: str) -> bytes:
-    """Write what S3 says when objects are created."""
-    records = [
-        {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "eventTime": "2026-01-02T03:04:05.000Z",
-            "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": "photos"}, "object": {"key": key, "size": 3, "eTag": "e"}},
-        }
-        for key in keys
-    ]
-    return json.dumps({"Records": records}).encode()
 
 
 class Consumers:
@@ -149,10 +135,10 @@ def test_nothing_is_lost_when_a_consumer_is_killed_and_the_broker_restarts(
     for key in keys:
         store.put("photos", key, photo)
     store.put("photos", "uploads/bad.jpg", b"no image")
-    bodies = [said(key) for key in keys]
+    bodies = [s3_created(key) for key in keys]
     # Duplicates, a message of several events, one that nobody understands, a picture that is none.
-    bodies[3:3] = [b"poison: no JSON", said("uploads/bad.jpg"), said(*keys[:3])]
-    bodies += [said(key) for key in keys[::4]]
+    bodies[3:3] = [b"poison: no JSON", s3_created("uploads/bad.jpg"), s3_created(*keys[:3])]
+    bodies += [s3_created(key) for key in keys[::4]]
     running.make("uploads")
     running.send("uploads", bodies)
     bucket = store.bucket("photos")
@@ -224,7 +210,7 @@ def test_a_message_that_takes_long_is_not_given_to_others(
     running: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running.make("slow")
-    running.send("slow", [said("a.jpg")])
+    running.send("slow", [s3_created("a.jpg")])
     handled: list[str] = []
     ended = threading.Event()
 
@@ -243,7 +229,9 @@ def test_what_is_unavailable_comes_again_and_does_not_hold_up_others(
     running: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running.make("again")
-    running.send("again", [said("first.jpg"), said("second.jpg"), said("third.jpg")])
+    running.send(
+        "again", [s3_created("first.jpg"), s3_created("second.jpg"), s3_created("third.jpg")]
+    )
     tries: Counter[str] = Counter()
 
     def handle(event: Event) -> Sequence[Outcome]:
@@ -262,7 +250,7 @@ def test_deliveries_are_counted(running: Broker, monkeypatch: pytest.MonkeyPatch
     for variable, value in running.environment.items():
         monkeypatch.setenv(variable, value)
     running.make("counted")
-    running.send("counted", [said("a.jpg")])
+    running.send("counted", [s3_created("a.jpg")])
 
     async def deliveries() -> list[int]:
         source = queue(running.url("counted"), at_once=1, patience_seconds=PATIENCE_SECONDS)
@@ -284,7 +272,7 @@ def test_a_consumer_that_is_told_to_stop_gives_back_what_it_cannot_finish(
     running: Broker, store: SmallS3, tmp_path: Path, data: Path
 ) -> None:
     running.make("stopped")
-    running.send("stopped", [said("uploads/a.jpg")])
+    running.send("stopped", [s3_created("uploads/a.jpg")])
     with consumers(tmp_path, "stopped", running, store) as found:
         # A store that does not answer is what takes long.
         store.lock.acquire()
@@ -318,12 +306,12 @@ def test_a_message_of_redis_that_was_trimmed_is_passed_over(
     import redis
 
     running = started("redis")
-    running.send("trimmed", [said("a.jpg")])
+    running.send("trimmed", [s3_created("a.jpg")])
     with redis.Redis(port=running.port) as client:
         client.xgroup_create("trimmed", "safelight", id="0")
         client.xreadgroup("safelight", "who-died", {"trimmed": ">"})
         client.xtrim("trimmed", maxlen=0)
-    running.send("trimmed", [said("b.jpg")])
+    running.send("trimmed", [s3_created("b.jpg")])
     handled: list[str] = []
 
     def handle(event: Event) -> Sequence[Outcome]:

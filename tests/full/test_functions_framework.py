@@ -6,9 +6,8 @@ forms that Google documents.
 
 import base64
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +21,8 @@ from safelight.storage import Store, open_store
 from tests.stores import servers
 from tests.stores.fake_gcs import fake_gcs
 from tests.stores.servers import TOOLS, free_port
-from tests.support.functions import listening
-from tests.support.serving import Server, clean_environment, wait_for
+from tests.support.functions import listening, started
+from tests.support.serving import Server
 
 pytestmark = pytest.mark.full
 
@@ -45,30 +44,12 @@ def framework(
     programs = sorted(TOOLS.glob("functions-framework-*/bin/functions-framework"))
     assert programs, "there is no functions-framework: run tests/full/setup.sh"
     port = free_port()
-    command = [str(programs[-1]), "--target", target, "--signature-type", kind, "--port", str(port)]
-    with (home / "server.log").open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1"],
-            cwd=home,
-            env={**clean_environment(), **environment, "PYTHONPATH": str(ROOT / "src")},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(process, port, home, home)
-
-    def answers() -> bool:
-        assert process.poll() is None, server.output
-        with suppress(OSError):
-            server.connect(timeout=1.0).close()
-            return True
-        return False
-
-    try:
-        wait_for(answers, seconds=30.0)
+    command = [
+        *(str(programs[-1]), "--target", target, "--signature-type", kind),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+    with started(command, home, port, {**environment, "PYTHONPATH": str(ROOT / "src")}) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

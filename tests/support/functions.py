@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,21 @@ def listening(
     """Run ``python -m`` a module in the folder ``home`` until it listens."""
     (home / "safelight.toml").write_text(settings)
     port = free_port()
+    command = [sys.executable, "-m", module, *arguments]
+    with started(command, home, port, {"PORT": str(port), **environment}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], home: Path, port: int, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    """Run a command in the folder ``home``; give it when it listens on a port."""
     with (home / "server.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            command,
             cwd=home,
-            env={**clean_environment(), "PORT": str(port), **environment},
+            env={**clean_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -29,3 +29,18 @@ JSON = st.recursive(
 def sample(name: str) -> Any:
     """Read a sample of this name."""
     return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))
+
+
+def s3_created(*keys: str) -> bytes:
+    """Write what S3 says when objects are created in the bucket ``photos``."""
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventTime": "2026-01-02T03:04:05.000Z",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "photos"}, "object": {"key": key, "size": 3, "eTag": "e"}},
+        }
+        for key in keys
+    ]
+    return json.dumps({"Records": records}).encode()

@@ -14,7 +14,7 @@ class Looking:
     def bring_up(self, key: str) -> Made:
         raise AssertionError("this would write")
 
-    def look(self, key: str) -> Made:
+    def preview(self, key: str) -> Made:
         if key.startswith("busy"):
             raise Busy("come later")
         return Made("current") if key.startswith("old") else Made("done", 100)
@@ -31,7 +31,7 @@ def estimated(keys: Iterator[str]) -> Estimate:
 def test_of_few_all_are_tried() -> None:
     found = estimated(iter(["old", "new", "busy"]))
     assert (found.sources, found.size, found.written) == (3, 3_000, 100)
-    assert dict(found.looked) == {
+    assert dict(found.tried) == {
         "old": Made("current"),
         "new": Made("done", 100),
         "busy": Made("delayed", reason="come later"),
@@ -42,10 +42,11 @@ def test_of_few_all_are_tried() -> None:
 def test_of_many_a_sample_from_everywhere_is_tried() -> None:
     keys = (f"{'old' if number % 2 else 'new'}-{number}" for number in range(10_000))
     found = estimated(keys)
-    assert len(found.looked) == 24
-    assert 0 < found.count("current") < 24
-    assert found.written == round(found.count("done") / 24 * 10_000 * 100)
-    numbers = sorted(int(key.partition("-")[2]) for key, _ in found.looked)
+    assert len(found.tried) == 24
+    made = sum(made.status == "done" for _, made in found.tried)
+    assert 0 < made < 24
+    assert found.written == round(made / 24 * 10_000 * 100)
+    numbers = sorted(int(key.partition("-")[2]) for key, _ in found.tried)
     assert numbers[0] < 2_500
     assert numbers[-1] > 7_500
 

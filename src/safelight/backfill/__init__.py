@@ -11,7 +11,7 @@ from safelight.backfill.failures import FailuresFile
 from safelight.backfill.manifest import Manifest, load, manifest_id
 from safelight.backfill.running import Progress, run
 from safelight.backfill.tally import Failure, Made, Tally
-from safelight.backfill.work import Looker, Maker, Work, bring_up, release
+from safelight.backfill.work import Maker, Previewer, Work, bring_up, release
 
 __all__ = [
     "Chunk",
@@ -19,10 +19,10 @@ __all__ = [
     "Failure",
     "FailuresFile",
     "Group",
-    "Looker",
     "Made",
     "Maker",
     "Manifest",
+    "Previewer",
     "Progress",
     "Tally",
     "Work",

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from safelight.backfill.tally import Made
-from safelight.backfill.work import Looker
+from safelight.backfill.work import Previewer
 from safelight.errors import Unavailable
 from safelight.storage import Entry
 
@@ -20,22 +20,18 @@ _SAMPLE = 24
 class Estimate:
     """How many sources there are, and what the whole would come to if all were as the sample.
 
-    ``looked`` is what would become of the sources of the sample. ``seconds`` is on this machine,
+    ``tried`` is what would become of the sources of the sample. ``seconds`` is on this machine,
     ``written`` in bytes.
     """
 
     sources: int
     size: int
-    looked: tuple[tuple[str, Made], ...]
+    tried: tuple[tuple[str, Made], ...]
     seconds: float
     written: int
 
-    def count(self, status: str) -> int:
-        """Tell how many sources of the sample would come to something."""
-        return sum(made.status == status for _, made in self.looked)
 
-
-def estimate(looker: Looker, entries: Iterable[Entry], executor: Executor) -> Estimate:
+def estimate(previewer: Previewer, entries: Iterable[Entry], executor: Executor) -> Estimate:
     """List everything, and try a sample of it on an executor. Raises StoreUnavailable."""
     sources = size = 0
     # Each source of a listing is as likely to be in it as any other, however long it is.
@@ -51,22 +47,24 @@ def estimate(looker: Looker, entries: Iterable[Entry], executor: Executor) -> Es
     if not sample:
         return Estimate(0, 0, (), 0.0, 0)
     # Processes start with the first one, which would be counted for each source.
-    _look(looker, sample[0])
+    _previewed(previewer, sample[0])
     began = time.monotonic()
-    looked = tuple(zip(sample, executor.map(lambda key: _look(looker, key), sample), strict=True))
+    tried = tuple(
+        zip(sample, executor.map(lambda key: _previewed(previewer, key), sample), strict=True)
+    )
     seconds = time.monotonic() - began
-    written = sum(made.written for _, made in looked)
+    written = sum(made.written for _, made in tried)
     return Estimate(
         sources,
         size,
-        looked,
+        tried,
         seconds / len(sample) * sources,
         round(written / len(sample) * sources),
     )
 
 
-def _look(looker: Looker, key: str) -> Made:
+def _previewed(previewer: Previewer, key: str) -> Made:
     try:
-        return looker.look(key)
+        return previewer.preview(key)
     except Unavailable as error:
         return Made("delayed", reason=error.reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from safelight.backfill.looking import look
+from safelight.backfill.previewing import preview
 from safelight.backfill.tally import Made, Status
 from safelight.errors import NotFound
 from safelight.pipelines import Pipeline, Pipelines
@@ -43,11 +43,11 @@ class Uploads:
             ]
         )
 
-    def look(self, key: str) -> Made:
+    def preview(self, key: str) -> Made:
         """Make the outputs of a source, and write none of them. Raises Unavailable."""
         return _together(
             [
-                look(self._pipelines.parts, pipeline, key, again=self._again)
+                preview(self._pipelines.parts, pipeline, key, again=self._again)
                 for pipeline in self._pipelines.matching(key)
                 if is_called(pipeline, self._only)
             ]

@@ -32,7 +32,7 @@ class Warming:
         """Make the preset of a source. Raises Unavailable."""
         return self._answered(key, self._make)
 
-    def look(self, key: str) -> Made:
+    def preview(self, key: str) -> Made:
         """Make the preset of a source, and do not keep it. Raises Unavailable."""
         return self._answered(key, self._try)
 

@@ -27,10 +27,10 @@ class Maker(Protocol):
         """Let go of everything."""
 
 
-class Looker(Maker, Protocol):
+class Previewer(Maker, Protocol):
     """Who can also tell what it would come to."""
 
-    def look(self, key: str) -> Made:
+    def preview(self, key: str) -> Made:
         """Tell what ``bring_up`` would come to, without writing anything. Raises as it does."""
 
 

@@ -229,14 +229,14 @@ def _tell(found: Estimate) -> None:
     click.echo(f"{found.sources:,} sources, {size(found.size)}")
     if not found.sources:
         return
-    looked = Tally()
-    for key, made in found.looked:
-        looked = looked.plus(key, made)
-    click.echo(f"of {len(found.looked)} that were tried: {kinds(looked)}; nothing was written")
-    new = [(key, made) for key, made in found.looked if made.status == "done"]
+    tried = Tally()
+    for key, made in found.tried:
+        tried = tried.plus(key, made)
+    click.echo(f"of {len(found.tried)} that were tried: {kinds(tried)}; nothing was written")
+    new = [(key, made) for key, made in found.tried if made.status == "done"]
     for key, made in new[:_EXAMPLES]:
         click.echo(f"  {key}: {size(made.written)}")
-    for failure in looked.failures[:_EXAMPLES]:
+    for failure in tried.failures[:_EXAMPLES]:
         click.echo(f"  {failure.key}: {failure.reason}")
     click.echo(
         f"all of them: about {duration(found.seconds)} on this machine, "

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from safelight.backfill import Looker, manifest_id
+from safelight.backfill import Previewer, manifest_id
 from safelight.backfill.uploads import Uploads, is_called
 from safelight.backfill.warming import Warming, is_picture
 from safelight.confidential import Confidential
@@ -130,7 +130,7 @@ def maker(
     base: Path | None = None,
     only: str = "",
     again: bool = False,
-) -> Looker:
+) -> Previewer:
     """Wire the side that makes, with as many rendering processes (0: one per core), and start it.
 
     ``again``: what has failed before is tried once more. Raises SettingError, WorkerLost.
@@ -150,7 +150,7 @@ def distant_maker(
     only: str,
     again: bool,
     processes: int,
-) -> Looker:
+) -> Previewer:
     """Do as ``maker`` where settings have been sent to. Raises SettingError, WorkerLost."""
     here = with_secrets(settings, os.environ)
     return maker(here, processes, base=base, only=only, again=again)

@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from safelight.backfill import Made
-from safelight.backfill.looking import look
+from safelight.backfill.previewing import preview
 from safelight.pipelines import Pipelines
 
 
-def looked(pipelines: Pipelines, key: str, *, again: bool = False) -> Made:
-    return look(pipelines.parts, pipelines.pipelines[0], key, again=again)
+def previewed(pipelines: Pipelines, key: str, *, again: bool = False) -> Made:
+    return preview(pipelines.parts, pipelines.pipelines[0], key, again=again)
 
 
 def test_what_is_there_is_current_and_what_is_not_would_be_made(pipelines: Pipelines) -> None:
-    would = looked(pipelines, "up/good.jpg")
+    would = previewed(pipelines, "up/good.jpg")
     assert would.status == "done"
     (outcome,) = pipelines.bring_up("up/good.jpg")
     assert would.written == sum(output.bytes for output in outcome.outputs)
-    assert looked(pipelines, "up/good.jpg") == Made("current")
-    assert looked(pipelines, "up/none.jpg").status == "skipped"
+    assert previewed(pipelines, "up/good.jpg") == Made("current")
+    assert previewed(pipelines, "up/none.jpg").status == "skipped"
 
 
 def test_what_has_failed_before_is_not_tried_unless_that_is_wanted(
@@ -35,7 +35,7 @@ def test_what_has_failed_before_is_not_tried_unless_that_is_wanted(
         return make(layout, *arguments, **options)
 
     monkeypatch.setattr(pipelines.parts.maker, "make", counted)
-    assert looked(pipelines, "up/cut.jpg") == Made("failed", reason=outcome.reason)
+    assert previewed(pipelines, "up/cut.jpg") == Made("failed", reason=outcome.reason)
     assert tried == []
-    assert looked(pipelines, "up/cut.jpg", again=True).status == "failed"
+    assert previewed(pipelines, "up/cut.jpg", again=True).status == "failed"
     assert tried == ["up/cut.jpg"]

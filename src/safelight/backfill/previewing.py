@@ -14,7 +14,7 @@ from safelight.pipelines.reconcile import Parts
 from safelight.pipelines.records import Record
 
 
-def look(parts: Parts, pipeline: Pipeline, key: str, *, again: bool) -> Made:
+def preview(parts: Parts, pipeline: Pipeline, key: str, *, again: bool) -> Made:
     """Tell what would become of a source now; ``again``: what has failed is tried once more.
 
     Raises Unavailable.

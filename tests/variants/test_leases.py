@@ -1,9 +1,15 @@
 """How long a process is sure of its right: by the clock that has gone on further."""
 
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
 from safelight.storage import open_store
+from safelight.storage.folder import FolderStore
 from safelight.variants.leases import Leases
+from tests.support.serving import wait_for
 
 SECONDS = 60.0
 
@@ -28,3 +34,39 @@ def test_a_right_ends_by_either_clock(
         later = (1_000.0 + running, 2_000.0 + wall)
         monkeypatch.setattr("safelight.variants.leases._now", lambda: later)
         assert lease.sure is sure
+
+
+class Faulty(FolderStore):
+    """A store of which one write fails in a way that nobody foresaw."""
+
+    written = 0
+
+    def put(self, key: str, data: bytes, attributes: Mapping[str, str]) -> None:
+        self.written += 1
+        if self.written == 1:
+            raise RuntimeError("whoever gives the credentials failed")
+        super().put(key, data, attributes)
+
+
+def test_a_fault_of_a_store_ends_the_writing_of_no_lease(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Faulty(tmp_path)
+    with Leases(store, seconds=0.4).lease("work"):
+        wait_for(lambda: store.written > 2)
+    assert "a lease is not written anew: @lease-work" in caplog.text
+
+
+def test_a_right_that_cannot_be_kept_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    leases = Leases(FolderStore(tmp_path), seconds=SECONDS)
+    monkeypatch.setattr(threading.Thread, "start", full)
+    with pytest.raises(RuntimeError), leases.lease("work"):
+        pass
+    monkeypatch.undo()
+    with leases.lease("work") as lease:
+        assert lease

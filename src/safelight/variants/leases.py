@@ -8,6 +8,7 @@ waits for it sees that, by their own clock and nobody else's: a lease that has n
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -21,6 +22,8 @@ from pathlib import Path
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.storage import Store
 from safelight.variants.layout import LEASE
+
+log = logging.getLogger("safelight")
 
 # How long those who wait trust a lease that does not change, and how often it is written.
 LEASE_SECONDS = 3.0
@@ -88,8 +91,8 @@ class Leases:
         if not mine:
             yield Lease(self._seconds, mine=False)
             return
-        self._hold(path, lease)
         try:
+            self._hold(path, lease)
             yield lease
         finally:
             with self._changed:
@@ -131,8 +134,8 @@ class Leases:
             if self._beating:
                 self._changed.notify()
                 return
+            threading.Thread(target=self._beat, name="safelight-lease", daemon=True).start()
             self._beating = True
-        threading.Thread(target=self._beat, name="safelight-lease", daemon=True).start()
 
     def _beat(self) -> None:
         """Write anew what is held, until nothing has been for a while."""
@@ -145,7 +148,11 @@ class Leases:
                 old = time.monotonic() - pause
                 due = [(path, lease) for path, lease in self._held.items() if lease.tried <= old]
             for path, lease in due:
-                self._renew(path, lease)
+                try:
+                    self._renew(path, lease)
+                except Exception:
+                    # A store that fails as nobody foresaw costs this lease, and no other one.
+                    log.exception("a lease is not written anew: %s", path)
             time.sleep(pause / 2)
 
     def _renew(self, path: str, lease: Lease) -> None:

@@ -12,7 +12,7 @@ import hmac
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -22,6 +22,13 @@ from xml.sax.saxutils import escape
 
 ACCESS_KEY = "AKIDSAFELIGHT"
 SECRET_KEY = "not-a-secret/only-for+tests"
+_LIST = "s3:ListBucket"
+_ACTIONS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+}
 _KEPT = ("content-type", "cache-control")
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<credential>[^,]+), ?SignedHeaders=(?P<signed>[^,]+), ?"
@@ -44,7 +51,8 @@ class Stored:
 class SmallS3:
     """What is stored, by bucket and key, and the port it is served at.
 
-    Who holds the ``lock`` keeps all requests waiting; ``asked`` counts them.
+    Who holds the ``lock`` keeps all requests waiting; ``asked`` counts them. ``allowed`` plays IAM:
+    whether an action may be done to a bucket, or to a key in it.
     """
 
     port: int
@@ -52,6 +60,7 @@ class SmallS3:
     buckets: dict[str, dict[str, Stored]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     asked: int = 0
+    allowed: Callable[[str, str, str], bool] = lambda _action, _bucket, _key: True
 
     @property
     def endpoint(self) -> str:
@@ -130,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             if bucket not in self.store.buckets:
                 raise Refused(404, "NoSuchBucket")
             objects = self.store.buckets[bucket]
+            self._authorize(bucket, key)
             if not key:
                 self._list(objects)
             elif len(key.encode()) > 1_024:
@@ -141,6 +151,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(204, {}, b"")
             else:
                 self._get(objects, key)
+
+    def _authorize(self, bucket: str, key: str) -> None:
+        """Let pass what may be done; whoever may not list is told nothing of what is missing."""
+        action = _ACTIONS[self.command] if key else _LIST
+        missing = action == "s3:GetObject" and key not in self.store.buckets[bucket]
+        if not self.store.allowed(action, bucket, key) or (
+            missing and not self.store.allowed(_LIST, bucket, "")
+        ):
+            raise Refused(403, "AccessDenied")
 
     def _named(self) -> tuple[str, str]:
         host = self.headers["Host"].partition(":")[0]

@@ -190,7 +190,10 @@ def test_a_program_may_not_listen(tmp_path: Path) -> None:
     assert hook.tell({"much": "x" * 1_000_000}, success=True) == ""
 
 
-def test_a_program_sees_no_secret_of_the_service(tmp_path: Path) -> None:
+def test_a_program_sees_no_secret_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_EVENTS_TOKEN", "sesame")
     command = (program(tmp_path, 'env > "$1"'), str(tmp_path / "seen"))
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "AWS_SECRET_ACCESS_KEY": "sesame"}
     hook = Hook(HookSettings(command=command), environment=environment)

@@ -12,7 +12,8 @@ from safelight import config
 from safelight.config import Settings, build, grammar, load
 from safelight.errors import SettingError
 from safelight.limits import Limits
-from safelight.storage import FolderStore, Remembered
+from safelight.storage import Remembered
+from safelight.storage.folder import FolderStore
 from safelight.transform import Transform
 from safelight.workers.inprocess import InProcess
 

@@ -19,7 +19,7 @@ LAYERS = {
     name: level
     for level, names in enumerate(
         (
-            "errors tiff formats params observe",
+            "errors tiff jpeg formats params observe",
             "operations transform picture plan limits icc cicp metadata gainmap signing sigv4"
             " confidential access urls remote costs negotiate svg dialects explain openapi"
             " placeholders events",

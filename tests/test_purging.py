@@ -4,7 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from safelight.cdn import Cdn, CdnSettings, Stale
+from safelight.cdn import CdnSettings, Stale
+from safelight.cdn.forgetting import Cdn
 from safelight.errors import Unavailable
 from safelight.purging import Purged, Purger
 from safelight.storage import open_store

@@ -3,19 +3,18 @@
 A gain map is a small second picture that says how much brighter each part is on a display that can
 show it. Container and XMP: Ultra HDR Image Format 1.1 (Android); the binary form of the same
 numbers: ISO 21496-1:2025; where the second picture is: CIPA DC-007-2021 (Multi-Picture
-Format) §5.2; markers: ITU-T T.81 table B.1.
+Format) §5.2.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
 
 import msgspec
 from msgspec.structs import astuple
 
-from safelight.errors import SourceDamaged
+from safelight.jpeg import segments
 from safelight.metadata.xmp import values
 
 _HDRGM = "http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -27,8 +26,6 @@ _EXIF = b"Exif\0\0"
 _APP1, _APP2 = 0xE1, 0xE2
 _PICTURES = 0xB002  # the tag that lists them
 _MAX_PICTURES = 8
-# A photograph has some dozens, a megabyte of XMP some more.
-_MAX_SEGMENTS = 5_000
 _MANY, _OWN_SPACE, _BACKWARD, _ONE_DENOMINATOR = 128, 64, 4, 8
 _PRECISION = 1_000_000
 _LONGEST = 65_533
@@ -67,26 +64,6 @@ class GainMap(msgspec.Struct, frozen=True):
     least: float
     most: float
     own_space: bool = True
-
-
-def segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Walk a JPEG's segments before its first scan: where they are, marker, contents.
-
-    What is none ends the walk. Raises SourceDamaged when there are far too many.
-    """
-    at = 2
-    for _ in range(_MAX_SEGMENTS):
-        if data[at : at + 1] != b"\xff" or at + 4 > len(data):
-            return
-        marker, size = struct.unpack_from(">xBH", data, at)
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker == 0xDA or size < 2:
-            return
-        yield at, marker, data[at + 4 : at + 2 + size]
-        at += 2 + size
-    raise SourceDamaged(f"the JPEG has over {_MAX_SEGMENTS:,} segments before its picture")
 
 
 def find(data: bytes) -> GainMap | None:

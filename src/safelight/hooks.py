@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from safelight.confidential import Confidential
 from safelight.errors import SettingError
-from safelight.posting import Post, post
 
 log = logging.getLogger("safelight")
 
@@ -98,6 +97,8 @@ class Hook:
         headers = {"Content-Type": "application/json", "X-Safelight-Delivery": delivery}
         if settings.secret:
             headers["X-Safelight-Signature"] = signature(settings.secret, body, int(time.time()))
+        from safelight.posting import Post, post
+
         return post(Post(settings.url, headers, body), seconds=_ANSWER_SECONDS)
 
     def _ran(self, body: bytes) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from safelight.cdn import Cdn, Stale
+from safelight.cdn import Stale
 from safelight.errors import Unavailable
 from safelight.variants import Variants, folder_tags, preset_tag, source_tag
+
+if TYPE_CHECKING:
+    from safelight.cdn.forgetting import Cdn
 
 log = logging.getLogger("safelight")
 

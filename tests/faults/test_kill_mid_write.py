@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from safelight.storage import FolderStore
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants
 from tests.support.load import Load, kinds, stored, temporary_files, told
 from tests.support.serving import serving, wait_for
@@ -24,7 +24,7 @@ ROUNDS = 10
 STORING = """
 import sys
 from pathlib import Path
-from safelight.storage import FolderStore
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants
 
 variants = Variants(FolderStore(Path(sys.argv[1])), max_bytes=10**9)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from safelight.service import Service
-from safelight.storage import FolderStore
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants
 from tests.support.services import LIMITS, MEADOW, Gate, ServiceOf
 

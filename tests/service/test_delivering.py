@@ -10,7 +10,7 @@ from safelight.delivery import Delivery
 from safelight.dialects import Match
 from safelight.errors import NotFound, SourceDamaged
 from safelight.service import Found, Service
-from safelight.storage import FolderStore
+from safelight.storage.folder import FolderStore
 from safelight.transform import Transform
 from safelight.variants import Variants
 from tests.support.services import LIMITS, MEADOW, Gate, change, soon

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from safelight.errors import NotFound, StoreUnavailable
-from safelight.storage import FolderStore, open_store
+from safelight.storage import open_store
+from safelight.storage.folder import FolderStore
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import NotFound, StoreUnavailable
-from safelight.storage import FolderStore, Mount, Mounted, Source, Store, open_store
+from safelight.storage import Mount, Mounted, Source, Store, open_store
+from safelight.storage.folder import FolderStore
 
 KEYS = ("cat.jpg", "cats/a.jpg", "archive/b.jpg", "archive/deep/c.jpg", "archive2/d.jpg")
 

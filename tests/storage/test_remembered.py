@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import NotFound, StoreUnavailable
-from safelight.storage import FolderStore, Opened, Remembered, Stat
+from safelight.storage import Opened, Remembered, Stat
 from safelight.storage import remembered as module
+from safelight.storage.folder import FolderStore
 
 SECONDS, MISSING = 10.0, 3.0
 

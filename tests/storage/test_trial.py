@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import StoreUnavailable
-from safelight.storage import FolderStore, Object, Store, read_back
+from safelight.storage import Object, Store, read_back
+from safelight.storage.folder import FolderStore
 from tests.support.proxy import Fault, Proxy
 
 

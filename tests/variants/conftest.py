@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from safelight.storage import FolderStore
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants
 
 

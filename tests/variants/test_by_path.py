@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import StoreUnavailable
-from safelight.storage import FolderStore, Store, open_store
+from safelight.storage import Store, open_store
+from safelight.storage.folder import FolderStore
 from safelight.storage.store import is_plain_key
 from safelight.variants import VariantKey, Variants
 from safelight.variants.layout import can_be_path

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from safelight.errors import StoreUnavailable
-from safelight.storage import FolderStore, Store
+from safelight.storage import Store
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants
 from safelight.variants.leases import Leases
 from tests.support.serving import wait_for
@@ -44,7 +45,8 @@ def test_the_right_of_a_process_that_died_is_taken_over(variants: Variants) -> N
     key = variants.key("cat.jpg", "1", "w=1")
     script = (
         "import sys; from pathlib import Path\n"
-        "from safelight.storage import FolderStore; from safelight.variants import Variants\n"
+        "from safelight.storage.folder import FolderStore\n"
+        "from safelight.variants import Variants\n"
         "variants = Variants(FolderStore(Path(sys.argv[1])), max_bytes=1)\n"
         "key = variants.key('cat.jpg', '1', 'w=1')\n"
         "with variants.lease(key) as mine:\n"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import StoreUnavailable
-from safelight.storage import FolderStore, Store, open_store
+from safelight.storage import Store, open_store
+from safelight.storage.folder import FolderStore
 from safelight.variants import Variants, cache_tags, folder_tags, source_tag
 from tests.support.stored import PICTURE, stored
 

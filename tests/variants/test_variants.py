@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from safelight.errors import StoreUnavailable
 from safelight.remote import is_remote
-from safelight.storage import FolderStore, open_store
+from safelight.storage import open_store
+from safelight.storage.folder import FolderStore
 from safelight.storage.store import is_plain_key
 from safelight.variants import EPOCH, Variants, prefix
 from tests.support.stored import PICTURE, opened_again, publish, stored

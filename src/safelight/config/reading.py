@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from safelight.cdn import Cdn
 from safelight.config.settings import FILE, NAMED, REPEATED, RESERVED, Settings, sections
 from safelight.dialects import Grammar
 from safelight.errors import SafelightError, SettingError
@@ -147,6 +146,8 @@ def _convert(given: Mapping[str, Any]) -> Settings:
     settings.remote.check_settings()
     settings.variants.check()
     if settings.cdn.kind:
+        from safelight.cdn.forgetting import Cdn
+
         Cdn(settings.cdn)
     return settings
 

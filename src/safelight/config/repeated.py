@@ -10,8 +10,7 @@ import msgspec
 
 from safelight.errors import SettingError
 from safelight.hooks import HookSettings
-from safelight.pipelines.building import named
-from safelight.pipelines.settings import PipelineSettings, Target, WriteSettings
+from safelight.pipelines.settings import PipelineSettings, Target, WriteSettings, named
 
 _EXAMPLE = '[[pipelines]]\non = "uploads/"\nwrite = [{ preset = "thumb", to = "thumbs/{name}" }]'
 # Of settings whose types do not say what may be in them.

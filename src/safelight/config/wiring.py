@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from safelight.cdn import Cdn
 from safelight.config.settings import Settings
 from safelight.delivery import Delivery
 from safelight.errors import SettingError
@@ -78,8 +77,11 @@ def variants(settings: Settings, *, base: Path | None = None, counted: Calls = N
 
 def purger(settings: Settings, stored: Variants) -> Purger:
     """Wire what removes variants, here and from a CDN. Raises SettingError."""
-    cdn = Cdn(settings.cdn, settings.variants.public_url) if settings.cdn.kind else None
-    return Purger(stored, cdn)
+    if not settings.cdn.kind:
+        return Purger(stored, None)
+    from safelight.cdn.forgetting import Cdn
+
+    return Purger(stored, Cdn(settings.cdn, settings.variants.public_url))
 
 
 def sources(settings: Settings, *, base: Path | None = None, counted: Calls = None) -> Source:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from safelight.errors import SourceDamaged
-from safelight.gainmap import segments
+from safelight.jpeg import segments
 from safelight.metadata import exif
 
 # libexif reads a directory again for each that refers to it: a thousand take a second, and twice

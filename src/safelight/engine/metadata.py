@@ -11,7 +11,7 @@ from typing import cast
 import pyvips
 from pyvips.enums import ForeignKeep
 
-from safelight.metadata import exif, iptc, xmp
+from safelight.metadata import exif
 from safelight.operations.frame import Image
 
 # libvips's fields, and ours.
@@ -39,6 +39,8 @@ def chosen(image: Image, policy: str, *, tiff: bytes = b"") -> Image:
     """
     if policy == "none":
         return image
+    from safelight.metadata import iptc, xmp
+
     noted = cast("pyvips.Image", image).copy()
     for field, block in (
         (EXIF, exif.kept(tiff or blob(noted, EXIF), policy)),
@@ -63,6 +65,8 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
         image.remove(field)
     blocks[XMP] = _credited(blocks, holds)
     if blocks[IPTC]:
+        from safelight.metadata import iptc
+
         blocks[IPTC] = iptc.resource(blocks[IPTC])
     keep = ForeignKeep.ICC if _PROFILE in holds else ForeignKeep.NONE
     for field in holds & blocks.keys():
@@ -76,6 +80,10 @@ def written(image: pyvips.Image, format: str) -> tuple[pyvips.Image, int]:
 
 def _credited(blocks: dict[str, bytes], holds: set[str]) -> bytes:
     """Say in XMP who made the picture, where the container cannot hold what said so."""
+    if not blocks[EXIF] and not blocks[IPTC]:
+        return blocks[XMP]
+    from safelight.metadata import iptc, xmp
+
     creators, notices = list[str](), list[str]()
     if EXIF not in holds:
         creators += exif.texts(blocks[EXIF], exif.ARTIST)

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from safelight import formats
 from safelight.costs import REQUEST, Profile
-from safelight.engine import gainmap
 from safelight.engine.choice import may_move
 from safelight.engine.materials import Studio
 from safelight.engine.source import decode, fault, probe
@@ -123,6 +122,9 @@ def written(
     ceiling = len(data) if _same(frame, header, transform) else None
     encoded, format = encode(frame, header, profile, ceiling=ceiling)
     if draft.reading.hdr and header.format == format.name == "jpeg":
+        # Loaded where it is asked for, as few ask for it: a cold start counts.
+        from safelight.engine import gainmap
+
         bright = gainmap.kept(encoded, data, frame, header, transform, limits)
         encoded = bright if len(bright) <= (transform["max_bytes"] or len(bright)) else encoded
     return Rendering(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from safelight import cicp, formats
 from safelight.engine.circles import check_exif
 from safelight.engine.colour import converted, embedded
-from safelight.engine.decoders import DECODERS, WRAPPERS
+from safelight.engine.decoders import DECODERS, WRAPPERS, decoder, unavailable, wrapper
 from safelight.engine.guards import check_png_texts, check_tiff_colours, jpeg_scales
 from safelight.engine.metadata import chosen
 from safelight.engine.patience import watched
@@ -44,9 +44,8 @@ def available(nickname: str | None) -> bool:
 
 def missing(format: Format) -> str | None:
     """Say why a format cannot be read here, in words for a client; None when it can."""
-    reader = DECODERS.get(format.name) or WRAPPERS.get(format.name)
-    if reader:
-        return reader.unavailable()
+    if format.name in (*DECODERS, *WRAPPERS):
+        return unavailable(format.name)
     return None if available(format.loader) else "this build cannot read it"
 
 
@@ -59,8 +58,8 @@ def probe(data: bytes, *, page: int = 1) -> Header:
     format = _recognised(data)
     if inner := _unwrapped(data, format):
         return replace(probe(inner), format=format.name)
-    if format.name in DECODERS:
-        return DECODERS[format.name].probe(data, page=page)
+    if reader := decoder(format.name):
+        return reader.probe(data, page=page)
     if format.name == "svg":
         return _svg_header(data)
     if format.name == "png":
@@ -132,20 +131,23 @@ def _is_svg(data: bytes) -> bool:
 
 def _unwrapped(data: bytes, format: Format) -> bytes | None:
     """Take out the file that is shown, if the format is only a wrapper for it."""
-    wrapper = WRAPPERS.get(format.name)
-    return wrapper.unwrap(data) if wrapper else None
+    reader = wrapper(format.name)
+    return reader.unwrap(data) if reader else None
 
 
 def _load(data: bytes, format: Format, **options: Any) -> pyvips.Image:
     """Open for one pass from top to bottom; a damaged file fails instead of turning grey."""
+    # Where a loader takes a buffer, pyvips gives it a copy.
+    source = pyvips.Source.new_from_memory(data)
     try:
-        return watched(
-            pyvips.Operation.call(
-                f"{format.loader}_buffer", data, access="sequential", fail_on="error", **options
-            )
+        image = pyvips.Operation.call(
+            f"{format.loader}_source", source, access="sequential", fail_on="error", **options
         )
     except pyvips.Error as error:
         raise fault(format.name, error) from error
+    # It lives as long as all that is made of it: pyvips does so where libvips chooses the loader.
+    image._references.append(source)  # noqa: SLF001
+    return watched(image)
 
 
 def fault(format: str, error: pyvips.Error) -> SourceError:
@@ -276,9 +278,9 @@ def load(
         return load(
             inner, header, page=page, frames=frames, scale=scale, size=size, residual=residual
         )
-    if decoder := DECODERS.get(header.format):
+    if reader := decoder(header.format):
         across, down = (max(1, round(side * scale)) for side in (header.width, header.height))
-        return decoder.load(data, header, page=page, size=size or (across, down)), FLUSH
+        return reader.load(data, header, page=page, size=size or (across, down)), FLUSH
     if header.format == "jpeg":
         shrink = _jpeg_shrink(scale, max(JPEG_RESIDUAL, residual)) if jpeg_scales(data) else 1
         image = _load(data, format, shrink=shrink)

@@ -12,7 +12,6 @@ from safelight.costs import REQUEST, Profile
 from safelight.engine.choice import choices
 from safelight.engine.metadata import written
 from safelight.engine.patience import watched
-from safelight.engine.quality import alike, fewer, under
 from safelight.engine.savers import Saver, deepened, drawn
 from safelight.errors import OutputTooLarge
 from safelight.formats import Format
@@ -136,13 +135,19 @@ def _bytes(saver: Saver, ceiling: int | None) -> bytes:
 def _in_quality(saver: Saver, ceiling: int | None) -> bytes:
     asked, most = saver.encoding.quality, saver.encoding.max_bytes
     if asked == "auto":
+        from safelight.engine.quality import alike
+
         quality = alike(saver)
     else:
         quality = cast("int | None", asked) or saver.default_quality
     data = saver.write(quality)
     limits = [most, None if isinstance(asked, int) else ceiling]
     limit = min((bound for bound in limits if bound is not None), default=len(data))
-    return data if len(data) <= limit else under(saver, limit, quality, data)
+    if len(data) <= limit:
+        return data
+    from safelight.engine.quality import under
+
+    return under(saver, limit, quality, data)
 
 
 def _exactly(saver: Saver, ceiling: int | None) -> bytes:
@@ -150,5 +155,7 @@ def _exactly(saver: Saver, ceiling: int | None) -> bytes:
     if ceiling is not None and len(data) > ceiling:
         data = min(data, saver.patient().write(), key=len)
     if most is not None and len(data) > most:
+        from safelight.engine.quality import fewer
+
         data = fewer(saver, most) or data
     return data

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from msgspec.structs import replace
-
 from safelight import formats
 from safelight.dialects import Grammar
 from safelight.errors import SafelightError, SettingError
@@ -23,40 +21,15 @@ from safelight.pipelines.settings import (
     PipelineSettings,
     Target,
     WriteSettings,
+    named,
 )
 from safelight.pipelines.templates import Template
 from safelight.transform import Transform, parse
 
-_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _SUFFIX = re.compile(r"\.?[^\W_][\w-]*|")
 _FACTS = {"exif", "iptc", "xmp"}
 # The classes of viewers that a request with format=auto may come from.
 _CLASSES = ("auto-avif", "auto-webp", "auto")
-
-
-def named(settings: Sequence[PipelineSettings]) -> list[PipelineSettings]:
-    """Give each pipeline a name. Raises SettingError for one that is none, or taken.
-
-    One may do without: by their order two would be told apart only until it changes.
-    """
-    if sum(not each.name for each in settings) > 1:
-        raise SettingError(
-            "pipelines.name: only one of them may have none, for by their names it is known whose "
-            'an output is (example: name = "thumbnails")'
-        )
-    found = [
-        replace(each, name=each.name or f"pipeline-{number}")
-        for number, each in enumerate(settings, 1)
-    ]
-    names = [each.name for each in found]
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise SettingError(
-                f"pipelines.name: {name!r} has more than a-z, 0-9, _ and - (example: uploads)"
-            )
-        if names.count(name) > 1:
-            raise SettingError(f"pipelines.name: two are called {name}: give each its own")
-    return found
 
 
 def build(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from safelight.confidential import Confidential
+from safelight.errors import SettingError
 from safelight.hooks import HookSettings
 
 
@@ -74,3 +78,28 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     failed: str | Target = ""
     removed: Literal["remove", "keep"] = "remove"
     hooks: tuple[HookSettings, ...] = ()
+
+
+def named(settings: Sequence[PipelineSettings]) -> list[PipelineSettings]:
+    """Give each pipeline a name. Raises SettingError for one that is none, or taken.
+
+    One may do without: by their order two would be told apart only until it changes.
+    """
+    if sum(not each.name for each in settings) > 1:
+        raise SettingError(
+            "pipelines.name: only one of them may have none, for by their names it is known whose "
+            'an output is (example: name = "thumbnails")'
+        )
+    found = [
+        replace(each, name=each.name or f"pipeline-{number}")
+        for number, each in enumerate(settings, 1)
+    ]
+    names = [each.name for each in found]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
+            raise SettingError(
+                f"pipelines.name: {name!r} has more than a-z, 0-9, _ and - (example: uploads)"
+            )
+        if names.count(name) > 1:
+            raise SettingError(f"pipelines.name: two are called {name}: give each its own")
+    return found

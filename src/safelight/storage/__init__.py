@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from safelight.storage.addresses import parse
-from safelight.storage.folder import FolderStore
 from safelight.storage.mounted import Mount, Mounted
 from safelight.storage.remembered import Remembered
 from safelight.storage.store import (
@@ -26,7 +25,6 @@ from safelight.storage.trial import read_back
 
 __all__ = [
     "Entry",
-    "FolderStore",
     "Mount",
     "Mounted",
     "Object",
@@ -53,9 +51,11 @@ def open_store(
     ``most_bytes``: what is larger is not read (SourceTooLarge). Raises SettingError.
     """
     address = parse(url)
+    # Each is loaded where it is used: none needs the time and the memory of the other.
     if address.kind == "file":
+        from safelight.storage.folder import FolderStore
+
         return FolderStore((base or Path.cwd()) / address.prefix)
-    # Imported where it is used: a folder needs neither its time nor its memory.
     from safelight.storage.clients import connect
     from safelight.storage.objects import ObjectStore
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
-import socket
+import platform
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -180,7 +180,7 @@ def _now() -> tuple[float, float]:
 
 
 def _holder(seconds: float) -> bytes:
-    holder = {"host": _HOST, "pid": os.getpid(), "seconds": seconds, "beat": secrets.token_hex(8)}
+    holder = {"host": _HOST, "pid": os.getpid(), "seconds": seconds, "beat": uuid.uuid4().hex[:16]}
     return json.dumps(holder).encode()
 
 
@@ -196,7 +196,7 @@ def _alive(pid: int) -> bool:
 
 def _host() -> str:
     """Name what a process's number belongs to: a machine since its start, a container in it."""
-    parts = [socket.gethostname()]
+    parts = [platform.node()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
     with suppress(OSError):

@@ -14,11 +14,6 @@ from safelight.picture import Header
 _FILE_HEADER = 14
 
 
-def unavailable() -> str | None:
-    """Need nothing but libvips."""
-    return None
-
-
 def probe(data: bytes, *, page: int) -> Header:  # noqa: ARG001 - there is but one
     """Read the header. Raises SourceDamaged, UnsupportedFormat."""
     dib = _parsed(data)

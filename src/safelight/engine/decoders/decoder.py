@@ -12,9 +12,6 @@ from safelight.picture import Header
 class Decoder(Protocol):
     """Read a format that libvips does not read."""
 
-    def unavailable(self) -> str | None:
-        """Say what is missing, in words for a client; None when it can be used."""
-
     def probe(self, data: bytes, *, page: int) -> Header:
         """Read what the header says, without decoding pixels.
 
@@ -35,9 +32,6 @@ class Decoder(Protocol):
 
 class Wrapper(Protocol):
     """Read a format that is only a wrapper for another."""
-
-    def unavailable(self) -> str | None:
-        """Say what is missing, in words for a client; None when it can be used."""
 
     def unwrap(self, data: bytes) -> bytes | None:
         """Take out the file that is shown, None when the format has a decoder for what is inside.

@@ -30,3 +30,7 @@ class Extra(msgspec.Struct, frozen=True):
         except ImportError as error:
             reason = self.unavailable() or f"{self.module} cannot be loaded here"
             raise UnsupportedFormat(f"{self.name} is recognised, but {reason}") from error
+
+
+HEIC = Extra("heic", "pillow_heif")
+PDF = Extra("pdf", "pypdfium2")

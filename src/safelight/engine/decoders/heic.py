@@ -6,13 +6,10 @@ from typing import Any
 
 import pyvips
 
-from safelight.engine.decoders.extra import Extra
+from safelight.engine.decoders.extra import HEIC
 from safelight.errors import SourceDamaged, SourceError, SourceTooLarge, UnsupportedFormat
 from safelight.icc import profile_name
 from safelight.picture import Header
-
-EXTRA = Extra("heic", "pillow_heif")
-unavailable = EXTRA.unavailable
 
 # What pillow-heif raises for files that libheif refuses, by the kind of libheif's error.
 _REFUSED = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError)
@@ -62,7 +59,7 @@ def load(data: bytes, header: Header, *, page: int, size: tuple[int, int]) -> py
 
 
 def _primary(data: bytes) -> Any:
-    library = EXTRA.library()
+    library = HEIC.library()
     library.options.DECODE_THREADS = pyvips.concurrency_get()
     for unwanted in ("THUMBNAILS", "DEPTH_IMAGES", "AUX_IMAGES"):
         setattr(library.options, unwanted, False)

@@ -38,11 +38,6 @@ class _Picture(msgspec.Struct, frozen=True):
         return self.width * self.height, self.dib.bits if self.dib else _PNG_COLOURS
 
 
-def unavailable() -> str | None:
-    """Need nothing but libvips."""
-    return None
-
-
 def unwrap(data: bytes) -> bytes | None:
     """Take out the largest picture if it is a PNG. Raises SourceDamaged, UnsupportedFormat."""
     picture = _largest(data)

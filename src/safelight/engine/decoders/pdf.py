@@ -9,12 +9,9 @@ from typing import Any
 
 import pyvips
 
-from safelight.engine.decoders.extra import Extra
+from safelight.engine.decoders.extra import PDF
 from safelight.errors import SourceDamaged, SourceTooLarge, UnsupportedFormat
 from safelight.picture import Header
-
-EXTRA = Extra("pdf", "pypdfium2")
-unavailable = EXTRA.unavailable
 
 # PDFium serves one thread at a time, and a process in which pictures are made may have several.
 _ONE_AT_A_TIME = threading.Lock()
@@ -48,7 +45,7 @@ def load(data: bytes, header: Header, *, page: int, size: tuple[int, int]) -> py
     Annotations are drawn as the file shows them. Nothing in it is run: scripts and forms need
     parts of PDFium that are not started, or not there.
     """
-    library = EXTRA.library()
+    library = PDF.library()
     raw = library.raw
     across, down = (min(side, _CANVAS) for side in size)
     with (
@@ -69,7 +66,7 @@ def load(data: bytes, header: Header, *, page: int, size: tuple[int, int]) -> py
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
     """Open a document for what is done inside, and say what PDFium's errors mean."""
-    library = EXTRA.library()
+    library = PDF.library()
     try:
         with _ONE_AT_A_TIME, library.PdfDocument(data) as document:
             yield document

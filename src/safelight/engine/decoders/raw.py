@@ -23,11 +23,6 @@ _PREVIEW, _PREVIEW_SIZE, _PANASONIC_PREVIEW = 513, 514, 46
 Place = tuple[int, int]
 
 
-def unavailable() -> str | None:
-    """Need nothing but libvips."""
-    return None
-
-
 def unwrap(data: bytes) -> bytes:
     """Take out the largest preview, with the orientation of the RAW unless it brings its own EXIF.
 

@@ -14,12 +14,9 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
-from safelight.confidential import Confidential
+from safelight.cdn import CdnSettings, Stale
 from safelight.delivery import public_address
 from safelight.errors import SettingError, Unavailable
 from safelight.posting import Post, post
@@ -37,30 +34,6 @@ _API = {
 _NAMED = {"cloudflare": "the zone", "fastly": "the service", "cloudfront": "the distribution"}
 _IN_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
-
-
-class CdnSettings(Confidential, frozen=True):
-    """A CDN in front of the service or of the variant store.
-
-    ``id`` is Cloudflare's zone, Fastly's service or CloudFront's distribution. ``url`` is where a
-    webhook listens; of the others another address of their API. ``token`` is Cloudflare's or
-    Fastly's, or what signs for a webhook; CloudFront takes AWS's variables instead.
-    """
-
-    hidden = frozenset({"token"})
-
-    kind: Literal["", "cloudflare", "fastly", "cloudfront", "webhook"] = ""
-    id: str = ""
-    url: str = ""
-    token: str = ""
-
-
-class Stale(msgspec.Struct, frozen=True):
-    """What shall be forgotten: by tags, or by the paths of stored variants; or everything."""
-
-    tags: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    everything: bool = False
 
 
 class Cdn:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from safelight import posting
-from safelight.cdn import Cdn, CdnSettings, Stale
+from safelight.cdn import CdnSettings, Stale
+from safelight.cdn.forgetting import Cdn
 from safelight.errors import SettingError, Unavailable
 from tests.support.listening import Listener, listening
 

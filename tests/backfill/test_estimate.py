@@ -1,7 +1,11 @@
 """What a back-fill would come to, told from a sample."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
 
 from safelight.backfill import Estimate, Made, estimate
 from safelight.errors import Busy
@@ -49,6 +53,25 @@ def test_of_many_a_sample_from_everywhere_is_tried() -> None:
     numbers = sorted(int(key.partition("-")[2]) for key, _ in found.tried)
     assert numbers[0] < 2_500
     assert numbers[-1] > 7_500
+
+
+def test_what_the_first_one_has_to_start_is_not_counted_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+
+    class Slow(Looking):
+        def preview(self, key: str) -> Made:
+            # Processes start, and take as long as a hundred sources.
+            clock[0] += 1.0 if clock[0] else 100.0
+            return super().preview(key)
+
+    # The package has a function of the module's name.
+    module = sys.modules["safelight.backfill.estimate"]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    with ThreadPoolExecutor(1) as executor:
+        listing = (Entry(f"new-{number}", 1, 0.0) for number in range(12))
+        assert estimate(Slow(), listing, executor).seconds == 12.0
 
 
 def test_of_none_nothing_is_tried() -> None:

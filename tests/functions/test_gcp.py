@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
 
 from safelight.errors import SettingError
 from safelight.functions import gcp, tencent
+from safelight.web.exchange import Incoming, Response
 from tests.stores.servers import free_port
 from tests.support.functions import listening
 from tests.support.serving import Server
@@ -171,6 +175,22 @@ def test_importing_a_function_loads_neither_servers_nor_the_command() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"
+
+
+def test_an_address_is_read_as_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Incoming] = []
+
+    def answer(ask: Callable[[], Incoming], body: bytes, **_: object) -> Response:
+        asked.append(ask())
+        return Response(200, [(b"content-type", b"text/plain")], body)
+
+    monkeypatch.setattr(gcp, "_runtime", lambda: SimpleNamespace(answer=answer))
+    for name in ("RAW_URI", "REQUEST_URI"):
+        environ = EnvironBuilder(method="POST", path="/w=5/a/b.jpg", data=b"sent").get_environ()
+        sent = environ | {"RAW_URI": "", name: "/w=5/a%2Fb.jpg?token=x%26y"}
+        answered = gcp.http(Request(sent))
+        assert (answered.status_code, answered.data) == (200, b"sent")
+    assert [(one.path, one.query) for one in asked] == [("/w=5/a%2Fb.jpg", "token=x%26y")] * 2
 
 
 def test_an_event_that_nobody_will_ever_understand_is_not_delivered_again(

@@ -1,5 +1,6 @@
 """What Azure's library hands to a function, and what it takes from it."""
 
+import json
 from types import SimpleNamespace
 from urllib.parse import quote, unquote
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from safelight import config
 from safelight.errors import AddressTooLong
+from safelight.events import Event, Notice
 from safelight.functions.azure import function_app, incoming, outgoing, trigger_paths
+from safelight.functions.runtime import Runtime
 from safelight.web.exchange import Response
 
 HOST = "https://images.example"
@@ -89,7 +92,10 @@ def settings_of(*on: str, url: str = "az://images/site?account=example") -> conf
         "sources": {"archive": "az://scans?account=example", "press": "s3://press"},
         "security": {"unsigned": True},
     }
-    pipelines = [{"on": prefix, "write": write, "store": "memory:"} for prefix in on]
+    pipelines = [
+        {"name": f"p{number}", "on": prefix, "write": write, "store": "memory:"}
+        for number, prefix in enumerate(on)
+    ]
     return config.load(environment={}, overrides={**text, "pipelines": pipelines})
 
 
@@ -114,6 +120,38 @@ def test_each_container_is_watched_below_what_its_pipelines_share(
     on: tuple[str, ...], paths: dict[str, str]
 ) -> None:
     assert dict(trigger_paths(settings_of(*on))) == paths
+
+
+def test_what_azure_calls_is_what_the_pipelines_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    treated: list[Event] = []
+
+    def treat(self: Runtime, notice: Notice, *, name: str, deadline: float) -> None:
+        assert name == "8a4c"
+        treated.extend(notice.events)
+
+    monkeypatch.setattr(Runtime, "treat", treat)
+    app = function_app(settings_of("uploads/"))
+    called = {f.get_function_name(): f.get_user_function() for f in app.get_functions()}
+    context = SimpleNamespace(invocation_id="8a4c")
+
+    called["uploaded"](SimpleNamespace(name="images/site/uploads/a b/é.jpg"), context)
+    poison = {"ContainerName": "images", "BlobName": "site/uploads/c.jpg", "FunctionId": "x"}
+    body = json.dumps(poison).encode()
+    called["given_up"](SimpleNamespace(get_body=lambda: body), context)
+    subject = "/blobServices/default/containers/images/blobs/site/uploads/d.jpg"
+    for kind in ("Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobDreamt", "Some.Other"):
+        event = SimpleNamespace(
+            event_type=kind, subject=subject, topic="photos", event_time=None, get_json=dict
+        )
+        called["changed"](event, context)
+    assert [(one.kind, one.origin, one.bucket, one.key) for one in treated] == [
+        ("created", "azure", "images", "site/uploads/a b/é.jpg"),
+        ("created", "azure", "images", "site/uploads/c.jpg"),
+        ("removed", "azure", "images", "site/uploads/d.jpg"),
+    ]
+    assert "an event of photos is passed over" in caplog.text
 
 
 def test_without_pipelines_there_are_only_requests() -> None:

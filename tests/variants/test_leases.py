@@ -1,5 +1,8 @@
 """How long a process is sure of its right: by the clock that has gone on further."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +58,30 @@ def test_a_fault_of_a_store_ends_the_writing_of_no_lease(
     with Leases(store, seconds=4).lease("work"):
         wait_for(lambda: store.written == 2)
     assert "a lease is not written anew: @lease-work" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere its silence tells, later")
+def test_who_has_ended_has_no_right_though_its_parent_does_not_look(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys\n"
+        "from safelight.storage.folder import FolderStore\n"
+        "from safelight.variants.leases import Leases\n"
+        "with Leases(FolderStore(pathlib.Path(sys.argv[1])), seconds=60).lease('work') as lease:\n"
+        "    os._exit(7 if lease else 8)"
+    )
+    leases = Leases(FolderStore(tmp_path), seconds=SECONDS)
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert (tmp_path / "@lease-work").exists()
+        with leases.lease("work") as lease:
+            assert lease
+    assert ended.returncode == 7
+
+
+def test_who_is_at_work_keeps_its_right(tmp_path: Path) -> None:
+    mine, theirs = (Leases(FolderStore(tmp_path), seconds=SECONDS).lease("work") for _ in "ab")
+    with mine, theirs as lease:
+        assert not lease
 
 
 def test_a_right_that_cannot_be_kept_is_given_back(

@@ -1,14 +1,16 @@
 """Many pipelines and odd sources: what holds up one of them holds up no other."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from safelight import config
-from safelight.errors import NotFound, StoreUnavailable
+from safelight.errors import Busy, NotFound, StoreUnavailable
 from safelight.pipelines import Pipelines
 from safelight.pipelines.settings import PipelineSettings, WriteSettings
+from safelight.variants.leases import Leases
 from safelight.workers.inprocess import InProcess
 from tests.support.uploads import Shelf, World
 
@@ -37,6 +39,26 @@ def test_what_one_pipeline_cannot_do_now_holds_up_no_other() -> None:
     other.interrupt = lambda: None
     outcomes = world.process().bring_up("uploads/a.jpg")
     assert [outcome.status for outcome in outcomes] == ["done", "current"]
+
+
+def test_sources_that_may_have_outputs_in_common_are_worked_on_one_after_the_other() -> None:
+    world = World((HERE,))
+    photos = world.shelf("s3://photos")
+    for key in ("uploads/a.jpg", "uploads/a.png", "uploads/b.jpg"):
+        photos.put(key, b"one", {})
+    first, second = world.process(), world.process()
+    for process in (first, second):
+        process._leases = Leases(world.shelf("s3://state"))
+    with first._turn("uploads/a.jpg", time.monotonic()) as turn:
+        assert turn
+        with pytest.raises(Busy), second._turn("uploads/a.png", time.monotonic()):
+            pass
+        assert second.bring_up("uploads/b.jpg")[0].status == "done"
+    assert second.bring_up("uploads/a.png")[0].status == "done"
+    (outcome,) = first.bring_up("uploads/a.jpg")
+    assert (outcome.status, "an output of uploads/a.png lies there" in outcome.reason) == (
+        "failed", True,
+    )  # fmt: skip
 
 
 def in_folder(folder: Path) -> Pipelines:

@@ -16,6 +16,7 @@ from safelight.pipelines.pipeline import Pipeline, hidden
 from safelight.pipelines.places import Place, Sources
 from safelight.pipelines.reconcile import Parts, Work
 from safelight.pipelines.records import digest
+from safelight.pipelines.templates import named
 from safelight.storage import Store, read_back
 from safelight.variants.leases import Lease, Leases
 from safelight.workers import Renderer
@@ -188,9 +189,11 @@ class Pipelines:
     @contextmanager
     def _turn(self, key: str, deadline: float) -> Iterator[Lease]:
         """Wait until nobody else is at work on a source. Raises Busy."""
+        # One after the other, "a.jpg" and "a.png" see whose "{stem}.jpg" lies there.
+        name = f"source-{digest(named(key, '').stem)}"
         pause = _POLL_SECONDS
         while True:
-            with self._leases.lease(f"source-{digest(key)}") as lease:
+            with self._leases.lease(name) as lease:
                 if lease:
                     yield lease
                     return

@@ -14,7 +14,7 @@ from safelight.limits import Limits, check_wishes
 from safelight.picture import Wish
 from safelight.pipelines import guards
 from safelight.pipelines.outcomes import Outcome
-from safelight.pipelines.pipeline import Goal, Hooks, Pipeline, Step
+from safelight.pipelines.pipeline import FACTS, Goal, Hooks, Pipeline, Step
 from safelight.pipelines.places import Places, Sources
 from safelight.pipelines.settings import (
     EventSettings,
@@ -27,7 +27,6 @@ from safelight.pipelines.templates import Template
 from safelight.transform import Transform, parse
 
 _SUFFIX = re.compile(r"\.?[^\W_][\w-]*|")
-_FACTS = {"exif", "iptc", "xmp"}
 # The classes of viewers that a request with format=auto may come from.
 _CLASSES = ("auto-avif", "auto-webp", "auto")
 
@@ -118,7 +117,7 @@ class _Builder:
             raise self._fault(
                 "include", 'this is for the metadata (example: metadata = "metadata/{name}.json")'
             )
-        if settings.facts != PipelineSettings().facts and not _FACTS.intersection(settings.include):
+        if settings.facts != PipelineSettings().facts and not FACTS.intersection(settings.include):
             raise self._fault("facts", 'none are wanted (example: include = ["exif"])')
 
     def _hooks(self) -> Hooks | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from safelight.cli.bringing import Report
+from safelight.cli.pipelines import Report
 from safelight.pipelines import Outcome
 from tests.stores.servers import free_port
 from tests.support.commands import refused, run, size

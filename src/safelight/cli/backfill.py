@@ -31,8 +31,8 @@ from safelight.backfill import (
 )
 from safelight.backfill.dask import cluster
 from safelight.backfill.running import Workforce
-from safelight.cli.bringing import log_beside
 from safelight.cli.command import CONFIG, INTERRUPTED, plainly, reason
+from safelight.cli.pipelines import log_beside, threads_for
 from safelight.cli.progress import Total, counting, duration, kinds, pace, shown, size
 from safelight.config.backfill import Backfill, distant_maker, maker, without_secrets
 from safelight.config.backfill import backfill as wired
@@ -41,8 +41,6 @@ from safelight.observe import Observe
 
 log = logging.getLogger("safelight")
 
-# Threads for each rendering process: one is rendered for while the others wait for stores.
-_THREADS, _THREADS_FAR = 2, 4
 # Chunks for each thread, so that none waits for the next one.
 _AHEAD = 2
 _EXAMPLES = 5
@@ -180,8 +178,7 @@ def _here(
 
 
 def _threads(settings: config.Settings, wanted: Backfill) -> int:
-    processes = settings.workers.processes or os.cpu_count() or 1
-    return processes * (_THREADS if wanted.local else _THREADS_FAR)
+    return threads_for(settings.workers.processes or os.cpu_count() or 1, local=wanted.local)
 
 
 @contextmanager

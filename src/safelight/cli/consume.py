@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from safelight import __version__, config
-from safelight.cli.bringing import Report, log_beside, on_terminal, ready
 from safelight.cli.command import CONFIG, plainly
+from safelight.cli.pipelines import Report, log_beside, on_terminal, ready
 
 # \b keeps the lines of a paragraph apart.
 _HELP = """Bring up the sources that the messages of a queue speak of, until Ctrl-C or SIGTERM.

@@ -14,8 +14,8 @@ from typing import BinaryIO, TypeVar
 import click
 
 from safelight import config
-from safelight.cli.bringing import Report, amount, log_beside, on_terminal, ready
 from safelight.cli.command import CONFIG, INTERRUPTED, plainly
+from safelight.cli.pipelines import Report, amount, log_beside, on_terminal, ready
 from safelight.entrances.rehearsal import Rehearsal, rehearse
 from safelight.errors import NotFound, SettingError, Unavailable
 from safelight.events import Event, Notice, read

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import click
 
 from safelight import __version__, config
-from safelight.cli.bringing import Report, log_beside, on_terminal, ready, told_to_stop
 from safelight.cli.command import CONFIG, plainly
+from safelight.cli.pipelines import Report, log_beside, on_terminal, ready, stopped_by_signal
 from safelight.errors import SettingError
 from safelight.pipelines import Pipelines
 
@@ -96,7 +96,7 @@ def watch(
                 f"Not watched, but in a cloud: {', '.join(unwatched)}. Of their changes "
                 "`safelight consume` and POST /events hear."
             )
-        with told_to_stop(stop.set):
+        with stopped_by_signal(stop.set):
             watcher.run(stop, remembered=pipelines.remembered(), ready=caught_up)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share that bring up sources: pipelines, and what is said of each source."""
+"""What the commands over pipelines share: their threads, their log, a line for each source."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _PLURALS = {"source": "sources", "output": "outputs"}
 
 @contextmanager
 def ready(settings: config.Settings, *, start: bool = True) -> Iterator[tuple[Pipelines, int]]:
-    """Wire the pipelines: gives them, and how many sources to bring up at once.
+    """Wire the pipelines: gives them, and how many sources to bring up at the same time.
 
-    ``start`` what makes pictures, too. Raises SettingError when there are no pipelines, WorkerLost.
+    ``start``: whether the processes that make pictures are started, too. Raises SettingError when
+    there are no pipelines, WorkerLost.
     """
     pipelines = config.pipelines(settings)
     if pipelines is None:
@@ -40,13 +41,18 @@ def ready(settings: config.Settings, *, start: bool = True) -> Iterator[tuple[Pi
             "pipelines: nothing is to be done for a source (example: [[pipelines]] with "
             'on = "uploads/" and write = [{ preset = "thumb", to = "thumbnails/{name}" }])'
         )
-    far = any(not place.store.local for _, place in pipelines.sources.below(""))
+    local = all(place.store.local for _, place in pipelines.sources.below(""))
     try:
         if start:
             pipelines.start()
-        yield pipelines, pipelines.renderer.slots * (_THREADS_FAR if far else _THREADS)
+        yield pipelines, threads_for(pipelines.renderer.slots, local=local)
     finally:
         pipelines.close()
+
+
+def threads_for(processes: int, *, local: bool) -> int:
+    """Tell how many threads keep rendering processes busy; ``local``: no store is far away."""
+    return processes * (_THREADS if local else _THREADS_FAR)
 
 
 def log_beside(settings: Observe, *, words: bool) -> None:
@@ -108,7 +114,7 @@ def on_terminal() -> bool:
 
 
 @contextmanager
-def told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+def stopped_by_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first Ctrl-C or SIGTERM; the second one is what it always is."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

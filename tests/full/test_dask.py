@@ -166,3 +166,17 @@ def test_who_sent_the_work_may_go_and_come_back(home: Path, cluster: Cluster) ->
     assert process.returncode == 130, said
     assert "the same command goes on from there" in said
     check_all_is_there(home, started(home, cluster))
+
+
+def test_an_address_that_is_none_is_told_at_once(home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "safelight", "backfill", "--only", "thumb", "--dask", "nonsense"],
+        cwd=home,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert "--dask nonsense: missing port" in said

@@ -169,7 +169,7 @@ def test_metadata_tells_more_when_it_is_asked_for(tmp_path: Path, photos: Path) 
         """,
         encoding="utf-8",
     )
-    source = tmp_path / "photos" / "in" / "a b.jpg"
+    source = tmp_path / "photos" / "in" / "a b,#1.jpg"
     source.parent.mkdir(parents=True)
     picture = pyvips.Image.new_from_file(str(photos / "sunset.jpg"), access="sequential").copy()
     picture.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Make", "Example")
@@ -180,10 +180,10 @@ def test_metadata_tells_more_when_it_is_asked_for(tmp_path: Path, photos: Path) 
     )
     assert pipelines is not None
     pipelines.start()
-    assert handled(pipelines, "in/a b.jpg") == ["done"]
-    told = json.loads((tmp_path / "photos/m/a b.jpg.json").read_bytes())
+    assert handled(pipelines, "in/a b,#1.jpg") == ["done"]
+    told = json.loads((tmp_path / "photos/m/a b,#1.jpg.json").read_bytes())
     assert "Example" in json.dumps(told["facts"])
     assert told["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
-    assert told["srcset"] == {"image/jpeg": "t/a%20b.jpg 60w, s/a%20b.jpg 90w"}
+    assert told["srcset"] == {"image/jpeg": "t/a%20b%2C%231.jpg 60w, s/a%20b%2C%231.jpg 90w"}
     assert told["dominant"] == told["colors"][0]["color"]
     assert {"blurhash", "thumbhash", "preview", "phash"} <= set(told)

@@ -27,11 +27,14 @@ def cluster(address: str, build: Callable[[int], Maker], name: str) -> Iterator[
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise SettingError(
             "--dask needs a library more: pip install 'safelight[dask]', here and in the workers"
         ) from None
     try:
+        # Its client takes its time to give up what is no address.
+        get_address_host_port(address)
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except ValueError as error:
         raise SettingError(

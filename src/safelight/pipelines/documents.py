@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import asdict
@@ -89,12 +90,15 @@ def _looks(analysis: Analysis, include: frozenset[str]) -> dict[str, Any]:
 
 
 def srcset(outputs: Sequence[Written]) -> dict[str, str]:
-    """List the outputs by their types, each with its width, for a page to choose from."""
+    """List the outputs by their types, each with its width, for a page to choose from.
+
+    Keys are written as in an address: percent-encoded.
+    """
     types: dict[str, dict[int, str]] = {}
     for output in outputs:
         types.setdefault(output.type, {}).setdefault(output.width, output.key)
     return {
-        type: ", ".join(f"{key.replace(' ', '%20')} {width}w" for width, key in sorted(of.items()))
+        type: ", ".join(f"{quote(key)} {width}w" for width, key in sorted(of.items()))
         for type, of in types.items()
     }
 

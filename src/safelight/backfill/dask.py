@@ -1,4 +1,4 @@
-"""A cluster of Dask's: as many machines as there are."""
+"""A Dask cluster as the workforce of a back-fill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pipeline would come to with a source: all is made, and nothing is written."""
+"""A dry run of a pipeline over a source: everything is made, and nothing is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks, given to an executor and gathered again."""
+"""Run a back-fill: give chunks to an executor, gather what became of them, save the progress."""
 
 from __future__ import annotations
 

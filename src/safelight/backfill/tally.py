@@ -1,4 +1,4 @@
-"""What became of sources, counted."""
+"""Count what became of sources, and keep the failures of a chunk."""
 
 from __future__ import annotations
 

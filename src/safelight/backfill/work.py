@@ -1,4 +1,4 @@
-"""What is done with a chunk of sources, wherever it is done."""
+"""The work on a chunk of sources, as it is sent to threads, processes and other machines."""
 
 from __future__ import annotations
 

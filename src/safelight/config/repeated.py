@@ -1,4 +1,4 @@
-"""[[pipelines]] as they stand in the settings: read and checked."""
+"""Read and check ``[[pipelines]]``, the one section of which there may be several."""
 
 from __future__ import annotations
 

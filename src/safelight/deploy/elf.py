@@ -1,4 +1,4 @@
-"""For which processor a shared object is."""
+"""Read from the header of an ELF file for which processor it was built."""
 
 from __future__ import annotations
 

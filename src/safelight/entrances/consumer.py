@@ -1,4 +1,4 @@
-"""Messages of a queue become effects: acknowledged when the effect is there, and not before."""
+"""Take messages from a queue, handle their events, and acknowledge them when that is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is needed of a broker's queue, and of a message from it."""
+"""What every broker's queue and message can do: the interface that ``consumer`` works with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would be done for a source, and why not: without making or writing anything."""
+"""A dry run: what would be done for a source, and why not, without making or writing anything."""
 
 from __future__ import annotations
 

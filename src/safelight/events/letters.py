@@ -1,4 +1,4 @@
-"""What carries notifications inside: messages of Amazon SNS and SQS."""
+"""Messages of Amazon SNS and SQS, which carry the notifications of others as text."""
 
 from __future__ import annotations
 

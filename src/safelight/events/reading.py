@@ -1,4 +1,4 @@
-"""From a payload, whatever sent it, to what it says."""
+"""Read any payload: find out whose shape it has, and what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a platform tells of uploads becomes effects, before it is answered."""
+"""Handle what a platform tells of uploads, all of it before the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is made of one source: opened once, decoded once, not yet written."""
+"""Make all outputs of one source: opened once, decoded once, nothing written yet."""
 
 from __future__ import annotations
 

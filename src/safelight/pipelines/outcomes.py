@@ -1,4 +1,4 @@
-"""What came of a source in a pipeline."""
+"""The outcome of a source in a pipeline: what was written, or why nothing was."""
 
 from __future__ import annotations
 

@@ -20,6 +20,9 @@ found go || missing="$missing golang-go"
 found openssl || missing="$missing openssl"
 found redis-server valkey-server || missing="$missing redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || found rabbitmq-server || missing="$missing rabbitmq-server"
+found podman || missing="$missing podman"
+# Where crun, which comes with podman, does not know a system's cgroups, runc does.
+found runc || missing="$missing runc"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && found apt-get; then
         echo "installing $missing"
@@ -30,11 +33,12 @@ if [ -n "$missing" ]; then
     else
         cat >&2 <<HELP
 make test-full drives a Chromium (chromium, chromium-browser, google-chrome), stores that need Node (node, npm), Go (go)
-and openssl, and brokers (redis-server or valkey-server, rabbitmq-server), and did not find all of them on PATH.
+and openssl, brokers (redis-server or valkey-server, rabbitmq-server) and containers (podman, runc), and did not find all
+of them on PATH.
 Missing: $missing
-  Debian:   sudo apt-get install --no-install-recommends chromium nodejs npm golang-go openssl redis-server rabbitmq-server
-  Fedora:   sudo dnf install chromium nodejs npm golang openssl valkey rabbitmq-server
-  Arch:     sudo pacman -S chromium nodejs npm go openssl valkey rabbitmq
+  Debian:   sudo apt-get install --no-install-recommends chromium nodejs npm golang-go openssl redis-server rabbitmq-server podman runc
+  Fedora:   sudo dnf install chromium nodejs npm golang openssl valkey rabbitmq-server podman runc
+  Arch:     sudo pacman -S chromium nodejs npm go openssl valkey rabbitmq podman runc
 HELP
         exit 1
     fi

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from safelight import engine
+from safelight.engine.source import load
 from safelight.errors import (
     SourceDamaged,
 )
@@ -246,3 +250,24 @@ def test_an_svg_with_its_size_in_a_style_sheet_has_that_size() -> None:
 def test_an_svg_that_draws_nothing_and_has_no_size_is_refused() -> None:
     with pytest.raises(SourceDamaged):
         run(b'<svg xmlns="http://www.w3.org/2000/svg"></svg>', "w=200")
+
+
+class _Watched(bytearray):
+    """Bytes of which one can see whether they are still held."""
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF"])
+def test_a_source_is_held_as_long_as_what_is_made_of_it_and_no_longer(format: str) -> None:
+    data = _Watched(encoded(lopsided(200, 100), format))
+    held = weakref.ref(data)
+    header = engine.probe(bytes(data))
+    loaded, _ = load(cast("bytes", data), header, page=1, frames=1, scale=1.0)
+    made = loaded.fliphor()
+    del data, loaded
+    gc.collect()
+    assert held() is not None
+    assert (made.width, made.height) == (200, 100)
+    made.avg()
+    del made
+    gc.collect()
+    assert held() is None

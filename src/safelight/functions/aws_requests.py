@@ -63,16 +63,16 @@ class Asked(msgspec.Struct, frozen=True):
         for name, value in response.headers:
             values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         body = b"" if self.method == "HEAD" else response.body
-        told: dict[str, Any] = {"statusCode": response.status, **_body(values, body)}
+        result: dict[str, Any] = {"statusCode": response.status, **_body(values, body)}
         if self.several:
-            told["multiValueHeaders"] = values
+            result["multiValueHeaders"] = values
         else:
-            told["headers"] = {name: ", ".join(each) for name, each in values.items()}
+            result["headers"] = {name: ", ".join(each) for name, each in values.items()}
         if self.balanced:
             from http import HTTPStatus
 
-            told["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
-        return told
+            result["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
+        return result
 
 
 def read(event: Any) -> Asked | None:
@@ -162,8 +162,8 @@ def _root(path: str, event: Mapping[str, Any], headers: Headers) -> str:
         place = path.find("/", place + 1)
         if place >= 0 and unquote(path[place + 1 :]) == rest:
             return path[:place]
-    told = next((value for name, value in headers if name == b"x-forwarded-prefix"), b"")
-    prefix = told.decode("latin-1").rstrip("/")
+    forwarded = next((value for name, value in headers if name == b"x-forwarded-prefix"), b"")
+    prefix = forwarded.decode("latin-1").rstrip("/")
     return prefix if path.startswith(f"{prefix}/") else ""
 
 

@@ -108,14 +108,14 @@ def _notices(app: func.FunctionApp, runtime: Runtime) -> None:
     @app.function_name("changed")
     @app.event_grid_trigger("event")
     def changed(event: func.EventGridEvent, context: func.Context) -> None:
-        told = {
+        payload = {
             "eventType": event.event_type,
             "subject": event.subject,
             "data": event.get_json(),
             "eventTime": event.event_time.isoformat() if event.event_time else None,
         }
         try:
-            notice = read(told)
+            notice = read(payload)
         except EventUnknown as error:
             # It would be no better if it came again.
             log.error("an event of %s is passed over: %s", event.topic, error.detail)

@@ -69,11 +69,11 @@ def cloud_event(event: Any) -> None:
     Raises SettingError and Unavailable, for what is raised is delivered again. What cannot be
     understood would be no better then: it is logged.
     """
-    told = {**event.get_attributes(), "data": event.get_data()}
+    payload = {**event.get_attributes(), "data": event.get_data()}
     try:
-        handle(_runtime(), told, name=str(told.get("id", "")), deadline=_deadline())
+        handle(_runtime(), payload, name=str(payload.get("id", "")), deadline=_deadline())
     except EventUnknown as error:
-        log.error("an event of %s is passed over: %s", told.get("source"), error.detail)
+        log.error("an event of %s is passed over: %s", payload.get("source"), error.detail)
 
 
 def http(request: Request) -> Answer:
@@ -92,14 +92,14 @@ def http(request: Request) -> Answer:
         deadline=_deadline(),
         most_bytes=_MOST_BYTES,
     )
-    told = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-    return Answer(response.body, response.status, told)
+    lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+    return Answer(response.body, response.status, lines)
 
 
 def _seconds() -> float | None:
     """Tell how long a call may take, as Cloud Run says it."""
-    told = os.environ.get("CLOUD_RUN_TIMEOUT_SECONDS", "")
-    return float(told) if told.isascii() and told.isdigit() else None
+    limit = os.environ.get("CLOUD_RUN_TIMEOUT_SECONDS", "")
+    return float(limit) if limit.isascii() and limit.isdigit() else None
 
 
 def _deadline() -> float | None:

@@ -54,8 +54,8 @@ class Platform:
 
     def deadline(self, headers: Headers, received: float) -> float | None:
         """Say until when a call that was received at a time of ``time.monotonic()`` is answered."""
-        told = headers.get(self.time, "")
-        seconds = int(told) / 1_000 if told.isascii() and told.isdigit() else self.seconds
+        limit = headers.get(self.time, "")
+        seconds = int(limit) / 1_000 if limit.isascii() and limit.isdigit() else self.seconds
         return None if seconds is None else received + shortened(seconds)
 
 

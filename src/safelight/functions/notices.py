@@ -43,7 +43,7 @@ def handle(
         if isinstance(ended, SafelightError):
             faults.append(ended)
         else:
-            outcomes += map(_told, ended)
+            outcomes += map(_summary, ended)
     for fault in faults:
         raise fault
     return {"outcomes": outcomes} if notice.reply is None else notice.reply
@@ -54,12 +54,12 @@ def shortened(seconds: float) -> float:
     return seconds - min(_MARGIN_SECONDS, _MARGIN_SHARE * seconds)
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    told = {
+def _summary(outcome: Outcome) -> dict[str, Any]:
+    summary = {
         "status": outcome.status,
         "source": outcome.source,
         "pipeline": outcome.pipeline,
         "reason": outcome.reason,
         "written": [written.key for written in outcome.outputs],
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in summary.items() if value}

@@ -90,8 +90,8 @@ class Runtime:
         index = settings.server.index == "on" and settings.security.unrestricted
         metrics = settings.observe.metrics == "on"
         # Loaded by the first event, and not by requests for pictures.
-        told = self if settings.pipelines else None
-        return Doors(self.service, settings, index=index, metrics=metrics, pipelines=told)
+        handler = self if settings.pipelines else None
+        return Doors(self.service, settings, index=index, metrics=metrics, pipelines=handler)
 
     @property
     def pipelines(self) -> Pipelines:

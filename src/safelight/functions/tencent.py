@@ -61,11 +61,11 @@ def main_handler(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
 
     Raises EventUnknown, SettingError, and Unavailable: SCF calls again then, as it is set up to.
     """
-    told = context if isinstance(context, Mapping) else vars(context)
-    milliseconds = told.get("time_limit_in_ms")
+    call = context if isinstance(context, Mapping) else vars(context)
+    milliseconds = call.get("time_limit_in_ms")
     left = None if milliseconds is None else shortened(milliseconds / 1_000)
     deadline = None if left is None else time.monotonic() + left
-    return handle(_runtime(), event, name=str(told.get("request_id", "")), deadline=deadline)
+    return handle(_runtime(), event, name=str(call.get("request_id", "")), deadline=deadline)
 
 
 @cache

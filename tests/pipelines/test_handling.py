@@ -1,5 +1,6 @@
 """Many pipelines and odd sources: what holds up one of them holds up no other."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from safelight import config
+from safelight.dialects import Grammar
 from safelight.errors import Busy, NotFound, StoreUnavailable
 from safelight.pipelines import Pipelines
 from safelight.pipelines.settings import PipelineSettings, WriteSettings
 from safelight.variants.leases import Leases
 from safelight.workers.inprocess import InProcess
-from tests.support.uploads import Shelf, World
+from tests.support.uploads import PRESETS, Shelf, World
 
 ELSEWHERE = PipelineSettings(
     name="elsewhere",
@@ -59,6 +61,22 @@ def test_sources_that_may_have_outputs_in_common_are_worked_on_one_after_the_oth
     assert (outcome.status, "an output of uploads/a.png lies there" in outcome.reason) == (
         "failed", True,
     )  # fmt: skip
+
+
+def test_another_name_of_a_preset_is_in_the_metadata() -> None:
+    def settings(preset: str) -> PipelineSettings:
+        write = WriteSettings(preset=preset, to="thumbs/{stem}.jpg")
+        return PipelineSettings(name="u", on="uploads/", write=(write,), metadata="m/{name}.json")
+
+    world = World((settings("thumb"),), grammar=Grammar({**PRESETS, "tile": PRESETS["thumb"]}))
+    photos = world.shelf("s3://photos")
+    photos.put("uploads/a.jpg", b"one", {})
+    for name in ("thumb", "tile"):
+        world.settings = (settings(name),)
+        assert world.process().bring_up("uploads/a.jpg")[0].status == "done"
+        told = json.loads(photos.objects["m/a.jpg.json"][0])
+        assert [output["preset"] for output in told["outputs"]] == [name]
+    assert world.process().bring_up("uploads/a.jpg")[0].status == "current"
 
 
 def in_folder(folder: Path) -> Pipelines:

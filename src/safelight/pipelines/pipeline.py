@@ -100,7 +100,9 @@ class Pipeline(msgspec.Struct, frozen=True):
         steps = [part for step in self.steps for part in step.identity]
         if self.metadata is None:
             return digest(*steps)
-        return digest(*steps, *self.metadata.identity, *sorted(self.include), self.facts)
+        # The metadata tells them of outputs whose bytes stay the same.
+        names = [step.preset for step in self.steps]
+        return digest(*steps, *names, *self.metadata.identity, *sorted(self.include), self.facts)
 
     @property
     def hashed(self) -> bool:

@@ -87,7 +87,7 @@ class Queue:
 
     def _has_dead_letters(self) -> bool:
         try:
-            told = self.client.get_queue_attributes(
+            answer = self.client.get_queue_attributes(
                 QueueUrl=self.url, AttributeNames=["RedrivePolicy"]
             )
         except botocore.exceptions.ClientError as error:
@@ -95,7 +95,7 @@ class Queue:
                 raise
             log.warning("%s: sqs:GetQueueAttributes is not allowed, so dead letters are left", self)
             return True
-        return "RedrivePolicy" in told.get("Attributes", {})
+        return "RedrivePolicy" in answer.get("Attributes", {})
 
     async def receive(self, most: int) -> list[Message]:
         """Wait for messages, as long as SQS does."""
@@ -103,14 +103,14 @@ class Queue:
 
     def _receive(self, most: int) -> list[Message]:
         with self.faults():
-            told = self.client.receive_message(
+            answer = self.client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=_WAIT_SECONDS,
                 VisibilityTimeout=self.patience_seconds,
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
-        return [Message(self, message) for message in told.get("Messages", ())]
+        return [Message(self, message) for message in answer.get("Messages", ())]
 
     async def close(self) -> None:
         """Leave it."""
@@ -144,14 +144,14 @@ def _code(error: Any) -> str:
 class Message:
     """One message of a queue."""
 
-    def __init__(self, queue: Queue, told: dict[str, Any]) -> None:
+    def __init__(self, queue: Queue, delivered: dict[str, Any]) -> None:
         """Answer for it by the receipt of this delivery."""
         self._queue = queue
         self._client = queue.client
-        self._receipt = told["ReceiptHandle"]
-        self.id = str(told["MessageId"])
-        self.body = str(told["Body"]).encode()
-        self.tries = int(told.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+        self._receipt = delivered["ReceiptHandle"]
+        self.id = str(delivered["MessageId"])
+        self.body = str(delivered["Body"]).encode()
+        self.tries = int(delivered.get("Attributes", {}).get("ApproximateReceiveCount", 1))
 
     async def extend(self) -> None:
         """Keep it from others for as long again."""

@@ -31,7 +31,7 @@ def metadata(
 ) -> bytes:
     """Tell of a source and its outputs, as JSON."""
     header = developed.header
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "schema": SCHEMA,
         "filename": key.rpartition("/")[2],
         "source": key,
@@ -42,20 +42,20 @@ def metadata(
         "mode": mode(header),
         "file_size_bytes": size,
         "processed_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "outputs": [_told(output) for output in outputs],
+        "outputs": [_described(output) for output in outputs],
     }
     if developed.facts is not None:
-        told["facts"] = developed.facts
+        document["facts"] = developed.facts
     if developed.analysis is not None:
-        told |= _looks(developed.analysis, include)
+        document |= _looks(developed.analysis, include)
     if "sha256" in include:
-        told["sha256"] = sha256
+        document["sha256"] = sha256
     if "srcset" in include:
-        told["srcset"] = srcset(outputs)
-    return _written(told)
+        document["srcset"] = srcset(outputs)
+    return _written(document)
 
 
-def _told(output: Written) -> dict[str, Any]:
+def _described(output: Written) -> dict[str, Any]:
     said = msgspec.to_builtins(output)
     return {"key": said.pop("key"), "size": [output.width, output.height], **said}
 
@@ -72,21 +72,21 @@ def mode(header: Header) -> str:
 
 
 def _looks(analysis: Analysis, include: frozenset[str]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    looks: dict[str, Any] = {}
     if "placeholders" in include:
-        told |= {
+        looks |= {
             "blurhash": analysis.blurhash,
             "thumbhash": analysis.thumbhash,
             "preview": analysis.preview,
         }
     if "colors" in include:
-        told["dominant"] = analysis.dominant
-        told["colors"] = [
+        looks["dominant"] = analysis.dominant
+        looks["colors"] = [
             {"color": swatch.color, "share": swatch.share} for swatch in analysis.colors
         ]
     if "phash" in include:
-        told["phash"] = analysis.phash
-    return told
+        looks["phash"] = analysis.phash
+    return looks
 
 
 def srcset(outputs: Sequence[Written]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the Dockerfiles do, in a fresh environment of this machine: there is no Docker for tests."""
+"""What the Dockerfiles do, in a fresh environment, for machines that let nobody run containers."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def test_the_server_answers_and_its_own_check_finds_it_healthy(
     url = f"http://127.0.0.1:{port}"
     with running(serve, tmp_path / "log", f"{url}/readyz"):
         (check,) = re.findall(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", text)
-        healthy = [part.replace(":8000", f":{port}") for part in json.loads(check)]
+        healthy = [part.replace("8000", str(port)) for part in json.loads(check)]
         subprocess.run(started(shlex.join(healthy), given, app), check=True, timeout=20)
         assert asked(f"{url}/thumb/cat.jpg")[0] == 200
         assert asked(f"{url}/w=299/cat.jpg")[0] == 403

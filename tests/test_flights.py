@@ -44,6 +44,19 @@ def test_no_more_is_begun_than_can_wait() -> None:
     flights.close()
 
 
+@pytest.mark.parametrize(("local", "together"), [(True, 6), (False, 10)])
+def test_where_stores_are_far_more_waits_for_them_at_once(local: bool, together: int) -> None:
+    flights = Flights(slots=2, queue=20, local=local)
+    met = threading.Barrier(together + 1)
+    for _ in range(together):
+        flights.alone(lambda: met.wait(20), deadline=soon())
+    later = flights.alone(lambda: "later", deadline=soon())
+    assert not later.running()
+    met.wait(20)
+    assert later.result(20) == "later"
+    flights.close()
+
+
 def test_what_cannot_be_done_is_known_for_a_while() -> None:
     flights = Flights(slots=1, queue=2)
     tries = []

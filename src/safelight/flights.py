@@ -18,13 +18,19 @@ from safelight.errors import Busy, SafelightError, again
 _Result = TypeVar("_Result")
 
 _REMEMBERED = 2_048
+# Threads for each slot: reading and storing overlap with rendering, and take longer than it where a
+# network is waited for.
+_THREADS, _THREADS_FAR = 2, 4
 
 
 class Flights:
     """Work in threads: shared, admitted only where it can end in time, its failures remembered."""
 
-    def __init__(self, *, slots: int, queue: int) -> None:
-        """``slots`` are worked on at once; ``queue`` is how many may wait or be worked on."""
+    def __init__(self, *, slots: int, queue: int, local: bool = True) -> None:
+        """``slots`` are worked on at once; ``queue`` is how many may wait or be worked on.
+
+        ``local``: whether reading and storing is no waiting.
+        """
         self._slots = slots
         self._queue = queue
         self._lock = threading.Lock()
@@ -32,8 +38,8 @@ class Flights:
         self._failures: OrderedDict[object, tuple[SafelightError, float]] = OrderedDict()
         # What a picture has taken lately, on average.
         self.mean_seconds = 0.0
-        # More threads than slots: reading and storing overlap with rendering.
-        self._threads = ThreadPoolExecutor(2 * slots + 2, "safelight-make")
+        threads = (_THREADS if local else _THREADS_FAR) * slots + 2
+        self._threads = ThreadPoolExecutor(threads, "safelight-make")
 
     def __len__(self) -> int:
         """Count what waits or is worked on."""

@@ -79,7 +79,7 @@ class Service:
         self.capabilities: dict[str, Any] = {}
         # Whether looking something up takes no time, or has to be done beside.
         self.local = sources.local and variants.store.local
-        self._flights = Flights(slots=renderer.slots, queue=queue)
+        self._flights = Flights(slots=renderer.slots, queue=queue, local=self.local)
         self._questions = Questions(
             threads=_ASKERS if self.local else _READERS, queue=queue, name="safelight-ask"
         )

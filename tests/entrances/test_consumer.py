@@ -133,6 +133,18 @@ def test_a_message_is_acknowledged_after_its_effect() -> None:
     assert box.closed == 1
 
 
+def test_a_message_is_acknowledged_though_nobody_can_be_told_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def closed(_: Outcome) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    box = Box([s3_created("a.jpg"), s3_created("b.jpg")])
+    consume(box, on_outcome=closed)
+    assert box.settled == {"0": "done", "1": "done"}
+    assert "what came of b.jpg cannot be told: Broken pipe" in caplog.text
+
+
 def test_what_is_unavailable_comes_again_later_each_time() -> None:
     box = Box([s3_created("a.jpg"), s3_created("b.jpg")])
     box.waiting[1].tries = 5

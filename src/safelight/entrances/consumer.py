@@ -156,7 +156,13 @@ class Consumer:
         finally:
             extending.cancel()
         for outcome in verdict.outcomes:
-            self._on_outcome(outcome)
+            try:
+                self._on_outcome(outcome)
+            except OSError as error:
+                # Whoever listened is gone, which is no fault of the message.
+                log.warning(
+                    "what came of %s cannot be told: %s", outcome.source, error.strerror or error
+                )
         seconds = min(2.0 ** min(message.tries, 16), _MOST_PAUSE_SECONDS)
         _kept(self._settling, self._settle(message, verdict, seconds))
 

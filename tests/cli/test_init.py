@@ -96,6 +96,12 @@ def test_the_longest_name_is_none_that_a_cloud_refuses() -> None:
         assert len(unique) + 8 <= 24
 
 
+def test_the_queue_hears_of_what_came_and_of_what_went_in_either_way() -> None:
+    text = (init("aws") / "template.yaml").read_text()
+    told = re.findall(r"- Event: s3:(\w+):\*\n +Queue: .*\n +Filter: .*Value: uploads/", text)
+    assert told == ["ObjectCreated", "ObjectRemoved", "LifecycleExpiration"]
+
+
 def test_no_subscription_ends_by_itself_because_nothing_came() -> None:
     text = (init("gcp") / "main.tf").read_text()
     found = re.findall(

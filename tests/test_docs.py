@@ -240,7 +240,7 @@ def test_every_setting_is_documented() -> None:
         name
         for section, kind in sections().items()
         if section not in NAMED and section != REPEATED
-        for name in kind.__dataclass_fields__
+        for name in kind.__struct_fields__
     ]
     assert [name for name in names if not re.search(rf"^{name} = ", text, re.MULTILINE)] == []
 

@@ -7,7 +7,6 @@ which the others are not multiplied by.
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -148,7 +147,9 @@ def phash(luma: bytes) -> int:
     waves = _waves(side, 9, 0.5)[1:]
     (plane,) = _planes(luma, side, side, 1)
     spectrum = _spectrum(plane, waves, waves)
-    middle = statistics.median(spectrum)
+    from statistics import median
+
+    middle = median(spectrum)
     number = 0
     for part in spectrum:
         number = number << 1 | (part - middle > _PHASH_NOISE)

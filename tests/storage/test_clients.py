@@ -7,8 +7,8 @@ import obstore
 import pytest
 
 from safelight.errors import SettingError
-from safelight.storage import open_store
-from safelight.storage.addresses import parse
+from safelight.storage import clients, open_store
+from safelight.storage.addresses import Address, parse
 from safelight.storage.clients import az_config, connect, cos_config, s3_config, timing
 from tests.stores.versitygw import versitygw
 
@@ -139,6 +139,20 @@ def test_one_bucket_has_one_client_as_long_as_it_is_in_use() -> None:
     ]
     assert first not in others
     assert len(set(others)) == len(others)
+
+
+def test_stores_of_one_bucket_share_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Address] = []
+    s3 = clients._KINDS["s3"]
+
+    def counted(address: Address, *rest: Any) -> clients.Client:
+        made.append(address)
+        return s3(address, *rest)
+
+    monkeypatch.setitem(clients._KINDS, "s3", counted)
+    stores = [open_store(f"s3://shared-bucket/{folder}") for folder in ("a", "b", "a")]
+    assert len(stores) == 3
+    assert len(made) == 1
 
 
 def test_memory_is_shared_with_nobody() -> None:

@@ -6,12 +6,11 @@ import math
 import os
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from safelight.config.settings import FILE, NAMED, REPEATED, RESERVED, Settings, sections
 from safelight.dialects import Grammar
@@ -115,7 +114,7 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
                 raise SettingError(f"{section}.{name} is no setting: known are {', '.join(known)}")
 
 
-def _pipelines(given: Any) -> tuple[PipelineSettings, ...]:
+def _pipelines(_: str, given: Any) -> tuple[PipelineSettings, ...]:
     # All that pipelines are made of is loaded where there are some: a cold start counts.
     from safelight.config import repeated
 
@@ -123,24 +122,14 @@ def _pipelines(given: Any) -> tuple[PipelineSettings, ...]:
 
 
 def _convert(given: Mapping[str, Any]) -> Settings:
-    pipelines = _pipelines(given[REPEATED]) if REPEATED in given else ()
-    given = {section: values for section, values in given.items() if section != REPEATED}
-    plain = {
-        section: {name: _plain(section, name, value) for name, value in values.items()}
-        if section not in NAMED
-        else values
-        for section, values in given.items()
+    # Each for itself: what is not set need not be understood.
+    readers: dict[str, Callable[[str, Any], Any]] = {
+        **dict.fromkeys(sections(), _section),
+        **dict.fromkeys(NAMED, _texts),
+        REPEATED: _pipelines,
     }
-    for section, (meaning, example) in NAMED.items():
-        for name, text in plain.get(section, {}).items():
-            if not isinstance(text, str):
-                raise SettingError(
-                    f'{section}.{name}: no {meaning} (example: {name} = "{example}")'
-                )
-    try:
-        settings = replace(msgspec.convert(plain, Settings, strict=False), pipelines=pipelines)
-    except msgspec.ValidationError as error:
-        raise SettingError(_explained(str(error))) from error
+    values = {section: readers[section](section, said) for section, said in given.items()}
+    settings = Settings(**values)
     _refuse_impossible(settings)
     settings.security.check_settings()
     settings.remote.check_settings()
@@ -150,6 +139,24 @@ def _convert(given: Mapping[str, Any]) -> Settings:
 
         Cdn(settings.cdn)
     return settings
+
+
+def _texts(section: str, given: dict[str, Any]) -> dict[str, str]:
+    """Read a section whose settings have names of the user's."""
+    meaning, example = NAMED[section]
+    for name, text in given.items():
+        if not isinstance(text, str):
+            raise SettingError(f'{section}.{name}: no {meaning} (example: {name} = "{example}")')
+    return given
+
+
+def _section(section: str, given: dict[str, Any]) -> Any:
+    kind = sections()[section]
+    plain = {name: _plain(kind(), name, value) for name, value in given.items()}
+    try:
+        return msgspec.convert(plain, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(_explained(section, str(error))) from error
 
 
 def _refuse_negotiation(settings: Settings, rules: Grammar) -> None:
@@ -183,11 +190,11 @@ def _refuse_impossible(settings: Settings) -> None:
                 )
 
 
-def _plain(section: str, name: str, value: Any) -> Any:
+def _plain(usual: Any, name: str, value: Any) -> Any:
     """Read "64MB" where a number of bytes is set, and "a, b" where a list is."""
     if not isinstance(value, str):
         return value
-    if typing.get_origin(typing.get_type_hints(sections()[section]).get(name)) is tuple:
+    if isinstance(getattr(usual, name), tuple):
         return [item.strip() for item in value.split(",") if item.strip()]
     return _bytes(name, value)
 
@@ -201,18 +208,17 @@ def _bytes(name: str, value: Any) -> Any:
     return round(float(found[1]) * _SIZES[found[2].lower()])
 
 
-def _explained(message: str) -> str:
+def _explained(section: str, message: str) -> str:
     fault, _, path = message.partition(" - at `$.")
-    name = re.sub(r"\[.*", "", path.rstrip("`"))
-    section, _, setting = name.partition(".")
-    values = getattr(Settings(), section, None)
-    default = getattr(values, setting, None)
-    hint = typing.get_type_hints(type(values)).get(setting)
+    setting = re.sub(r"\[.*", "", path.rstrip("`"))
+    kind = sections()[section]
+    hint = typing.get_type_hints(kind)[setting]
     if typing.get_origin(hint) is typing.Literal:
         fault += f", expected {', '.join(map(str, typing.get_args(hint)))}"
-    shown = _EXAMPLES.get(name) if default is None else default
+    default = getattr(kind(), setting)
+    shown = _EXAMPLES.get(f"{section}.{setting}") if default is None else default
     example = f" (example: {setting} = {_toml(shown)})" if shown is not None else ""
-    return f"{name}: {fault[:1].lower()}{fault[1:]}{example}"
+    return f"{section}.{setting}: {fault[:1].lower()}{fault[1:]}{example}"
 
 
 def _toml(value: object) -> str:

@@ -93,4 +93,5 @@ class Settings(msgspec.Struct, frozen=True):
 @cache
 def sections() -> dict[str, Any]:
     """Name the sections, each with its type."""
-    return typing.get_type_hints(Settings)
+    usual = Settings()
+    return {name: type(getattr(usual, name)) for name in usual.__struct_fields__}

@@ -12,8 +12,6 @@ import pyvips
 from msgspec.structs import replace
 
 from safelight.costs import PROFILES, UPLOAD, Profile
-from safelight.engine.analysis import SMALL, analyse, described
-from safelight.engine.facts import told
 from safelight.engine.materials import Studio
 from safelight.engine.negative import Negative
 from safelight.engine.rendering import Draft, drafted, exposed, page_header, through, written
@@ -23,7 +21,7 @@ from safelight.limits import Limits, check_wishes
 from safelight.operations import OPERATIONS, Stage
 from safelight.operations.frame import Frame
 from safelight.operations.reading import Reading
-from safelight.picture import Analysis, Developed, Header, Rendering, Wish
+from safelight.picture import Analysis, Developed, Facts, Header, Rendering, Wish
 
 # What concerns how a picture is written, and not what is to be seen.
 _OUTPUT = {
@@ -32,10 +30,6 @@ _OUTPUT = {
     if operation.stage == Stage.OUTPUT
     for parameter in operation.parameters
 }
-
-
-# What is looked at, where the source is described.
-_LOOK = SMALL.changed(frames=1)
 
 
 class _Exposure(msgspec.Struct, frozen=True):
@@ -73,13 +67,9 @@ def develop(
     limits.check_header(header_of(1))
     room = _Darkroom(data, limits, Studio(pictures, limits), header_of)
     made, analysis = room.develop(list(dict.fromkeys(wishes)), analysed=analyse)
-    return Developed(
-        header_of(1),
-        tuple(made[wish] for wish in wishes),
-        analysis,
-        None if facts == "none" else told(data, header_of(1), facts, room.loaded),
-        room.decodes,
-    )
+    pictures_made = tuple(made[wish] for wish in wishes)
+    told = None if facts == "none" else room.told(facts)
+    return Developed(header_of(1), pictures_made, analysis, told, room.decodes)
 
 
 class _Darkroom:
@@ -95,10 +85,13 @@ class _Darkroom:
         self.decodes = 0
         self._first: Negative | None = None
 
-    @property
-    def loaded(self) -> pyvips.Image | None:
-        """The first page, if several outputs were made of it."""
-        return self._first.loaded if self._first else None
+    def told(self, facts: str) -> Facts:
+        """Tell what the source says of itself, as a policy lets it."""
+        from safelight.engine.facts import told
+
+        # The first page, if several outputs were made of it.
+        loaded = self._first.loaded if self._first else None
+        return told(self._data, self._header_of(1), facts, loaded)
 
     def develop(
         self, wishes: Iterable[Wish], *, analysed: bool
@@ -114,12 +107,12 @@ class _Darkroom:
             else:
                 exposure = _Exposure.of(draft, wish.profile)
                 drafts.setdefault(exposure, {})[wish] = draft
-        look = _Exposure(drafted(self._header_of, _LOOK, self._limits), UPLOAD.name)
-        negatives = self._negatives([*drafts, look] if analysed else list(drafts))
+        look = self._look() if analysed else None
+        negatives = self._negatives([*drafts, look] if look else list(drafts))
         # The largest last: they may hold as much as the source, and the others nothing then.
         for exposure in sorted(drafts, key=lambda one: one.draft.planned.scale):
             made.update(self._printed(exposure, drafts[exposure], negatives.get(exposure)))
-        return made, self._looked(look, negatives.get(look)) if analysed else None
+        return made, self._looked(look, negatives.get(look)) if look else None
 
     def _negatives(self, exposures: Iterable[_Exposure]) -> dict[_Exposure, Negative]:
         """Decode once for all that read the source the same way, but for its metadata."""
@@ -177,7 +170,18 @@ class _Darkroom:
         frame = frame if reads_once(frame, draft.header) else frame.in_memory()
         return written(frame, self._data, draft, self._limits, profile, started=started)
 
+    def _look(self) -> _Exposure:
+        """Say what is looked at, where the source is described."""
+        from safelight.engine.analysis import SMALL
+
+        return _Exposure(
+            drafted(self._header_of, SMALL.changed(frames=1), self._limits), UPLOAD.name
+        )
+
     def _looked(self, look: _Exposure, negative: Negative | None) -> Analysis:
+        # Loaded where it is asked for: a cold start counts.
+        from safelight.engine.analysis import analyse, described
+
         if negative is None:
             self.decodes += 1
             return analyse(self._data, self._limits)

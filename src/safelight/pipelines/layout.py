@@ -13,7 +13,6 @@ from safelight.pipelines.pipeline import Goal, Pipeline, Step
 from safelight.pipelines.places import Place
 from safelight.pipelines.records import Kind, Trace, digest
 from safelight.pipelines.templates import Named
-from safelight.storage.folder import MOST_NAME_BYTES
 from safelight.storage.store import is_plain_key
 
 _MOST_KEY_BYTES = 1_024
@@ -137,10 +136,18 @@ class Layout(msgspec.Struct, frozen=True):
         key = goal.template.filled(of or self._named, ext=ext, hash=hash)
         if not is_plain_key(key) or len(key.encode()) > _MOST_KEY_BYTES:
             raise TransformInvalid(f"{key[:200]!r} cannot be the key of an output")
-        longest = max(map(len, key.encode().split(b"/")))
-        if place.address.kind == "file" and longest > MOST_NAME_BYTES:
-            raise TransformInvalid(
-                f"{key[:200]!r} cannot be an output in a folder: a name there has at most"
-                f" {MOST_NAME_BYTES} bytes"
-            )
+        if place.address.kind == "file":
+            _check_names(key)
         return Trace(kind, place.url, key, variant)
+
+
+def _check_names(key: str) -> None:
+    """Refuse a key with a part that no folder takes. Raises TransformInvalid."""
+    # Loaded where there is a folder: a cold start counts.
+    from safelight.storage.folder import MOST_NAME_BYTES
+
+    if max(map(len, key.encode().split(b"/"))) > MOST_NAME_BYTES:
+        raise TransformInvalid(
+            f"{key[:200]!r} cannot be an output in a folder: a name there has at most"
+            f" {MOST_NAME_BYTES} bytes"
+        )

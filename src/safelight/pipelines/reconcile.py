@@ -10,7 +10,7 @@ begins again. Who is killed before that look has not acknowledged the event, and
 from __future__ import annotations
 
 import logging
-import secrets
+import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
@@ -51,7 +51,7 @@ log = logging.getLogger("safelight")
 _MOST_CHANGES = 5
 _MOST_INTERRUPTIONS = 10
 # In a record, who is at work: what this process began and did not end, it was not killed at.
-_MYSELF = secrets.token_hex(8)
+_MYSELF = uuid.uuid4().hex
 _UNFORESEEN = "something went wrong here: the log has the reason"
 _GONE = "there is no such source"
 _REMOVED = "the source is gone, and its outputs with it"

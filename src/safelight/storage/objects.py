@@ -46,6 +46,8 @@ class ObjectStore:
 
     def __init__(self, client: Client, address: Address, *, most_bytes: int | None = None) -> None:
         """Speak to the store of an address; an object of more than ``most_bytes`` is not read."""
+        # Held whole: it is shared only as long as somebody holds it.
+        self._shared = client
         self._client = client.store
         self._creating = client.creating
         self._address = address

@@ -79,6 +79,46 @@ def test_another_name_of_a_preset_is_in_the_metadata() -> None:
     assert world.process().bring_up("uploads/a.jpg")[0].status == "current"
 
 
+@pytest.mark.parametrize("content", [b"two", b"bad"])
+def test_a_store_whose_address_is_written_in_another_way_loses_nothing(content: bytes) -> None:
+    def settings(store: str) -> PipelineSettings:
+        write = WriteSettings(preset="thumb", to="thumbs/{stem}.jpg")
+        metadata = "m/{name}.json"
+        return PipelineSettings("u", on="uploads/", store=store, write=(write,), metadata=metadata)
+
+    world = World((settings("s3://other"),))
+    other = world.shelves["s3://other?region=eu-west-1"] = world.shelf("s3://other")
+    world.shelf("s3://photos").put("uploads/a.jpg", b"one", {})
+    world.process().bring_up("uploads/a.jpg")
+    world.shelf("s3://photos").put("uploads/a.jpg", content, {})
+    for store in ("s3://other", "s3://other?region=eu-west-1"):
+        world.settings = (settings(store),)
+        (outcome,) = world.process().bring_up("uploads/a.jpg")
+        done = outcome.status == "done"
+        assert {*other.objects} == (
+            {"thumbs/a.jpg", "m/a.jpg.json"} if done else {"failed/uploads/a.jpg.json"}
+        )
+        (outcome,) = world.process().bring_up("uploads/a.jpg")
+        assert outcome.status == ("current" if done else "failed")
+        assert len(other.objects) == (2 if done else 1)
+
+
+@pytest.mark.parametrize("content", [b"one", b"bad"])
+def test_sources_whose_address_is_written_in_another_way_lose_nothing(content: bytes) -> None:
+    world = World((HERE,))
+    photos = world.shelves["s3://photos?region=eu-west-1"] = world.shelf("s3://photos")
+    photos.put("uploads/a.jpg", content, {})
+    world.process().bring_up("uploads/a.jpg")
+    there = {*photos.objects}
+    world.homes = {"": "s3://photos?region=eu-west-1"}
+    for _ in range(3):
+        world.process().bring_up("uploads/a.jpg")
+        assert {*photos.objects} == there
+    photos.put("uploads/a.jpg", content + b"more", {})
+    world.process().bring_up("uploads/a.jpg")
+    assert {*photos.objects} == there
+
+
 def in_folder(folder: Path) -> Pipelines:
     settings = config.load(
         environment={},

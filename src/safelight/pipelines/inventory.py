@@ -96,11 +96,11 @@ class Inventory:
         """
         places = {trace.place for trace in wanted}
         late = [trace for trace in self.listed if trace.place not in places]
-        removed = self._writer.remove(late)
+        removed = self._writer.remove(late, kept=wanted)
         letter = self._layout.letter()
         others = self._layout.candidates() if letter.place in places else [letter]
         late = [trace for trace in others if trace.place not in places]
-        removed = self._writer.remove(late, listed=False) or removed
+        removed = self._writer.remove(late, listed=False, kept=wanted) or removed
         if outdated:
             self._writer.remove_outdated(version)
         return removed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -115,10 +115,11 @@ class Ownership(msgspec.Struct, frozen=True):
         except NotFound:
             return "gone"
 
-    def remove(self, trace: Trace, *, listed: bool) -> bool:
+    def remove(self, trace: Trace, *, listed: bool, kept: Collection[tuple[str, str]] = ()) -> bool:
         """Remove an object if it is this source's; tell whether there was one.
 
-        ``listed``: see ``conflict``.
+        ``listed``: see ``conflict``. ``kept``: keys of what is wanted, each with its variant, which
+        stays wherever it is found: a store's address may have been written in another way before.
         """
         try:
             store = self.places.at(trace.store).store
@@ -128,6 +129,8 @@ class Ownership(msgspec.Struct, frozen=True):
             log.warning("%s stays in %s: %s", trace.key, trace.store, error.detail)
             return False
         if found is None or not (self.has(found) or (listed and not found)):
+            return False
+        if (trace.key, found.get("variant", "")) in kept:
             return False
         store.delete(trace.key)
         return True

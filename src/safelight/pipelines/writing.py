@@ -76,7 +76,7 @@ class Writer(msgspec.Struct, frozen=True):
         self._each(lambda product: self._put(subject, product, known), made.products)
         if made.metadata is not None:
             self._put_metadata(subject, made, made.metadata)
-        self.remove(trace for trace in left if trace.place not in wanted)
+        self.remove((trace for trace in left if trace.place not in wanted), kept=made.traces)
         self.remove_outdated(subject.version)
 
     @property
@@ -148,12 +148,18 @@ class Writer(msgspec.Struct, frozen=True):
         self.hold()
         self.own.put(subject, target, data, documents.JSON)
 
-    def remove(self, traces: Iterable[Trace], *, listed: bool = True) -> bool:
-        """Remove what is this source's, metadata first; tell whether anything was there."""
+    def remove(
+        self, traces: Iterable[Trace], *, listed: bool = True, kept: Iterable[Trace] = ()
+    ) -> bool:
+        """Remove what is this source's, metadata first; tell whether anything was there.
+
+        ``kept``: what is wanted, and stays however its store was written before.
+        """
+        variants = {(trace.key, trace.variant) for trace in kept}
 
         def removed(trace: Trace) -> bool:
             self.hold()
-            return self.own.remove(trace, listed=listed)
+            return self.own.remove(trace, listed=listed, kept=variants)
 
         wanted = dict.fromkeys(traces)
         found: list[bool] = []

@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from safelight import errors
 from safelight.dialects import DIALECTS, Grammar, native
+from safelight.limits import Limits
 from safelight.openapi import document
 from safelight.openapi.schemas import transform
 from safelight.operations import OPERATIONS, PARAMETERS, Parameter
@@ -22,7 +23,7 @@ from safelight.transform import Transform, parse
 from safelight.web.responses import described
 from tests.support.strategies import transforms, values
 
-DOCUMENT = document(Grammar({"thumb": parse("300x300")}), root="/images")
+DOCUMENT = document(Grammar({"thumb": parse("300x300")}), root="/images", purgeable=True)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 INFO = Info(
     "cats/tabby.jpg", "v1", 1_000,
@@ -79,12 +80,43 @@ def test_every_address_is_there() -> None:
         *DIALECTS,
         "resize",
         "events",
+        "purge",
         "info",
         "healthz",
         "readyz",
         "metrics",
         "openapi.json",
     }
+
+
+def test_who_removes_something_needs_the_admin_key() -> None:
+    doors = [DOCUMENT["paths"][path]["delete"] for path in ("/purge", "/purge/{key}")]
+    assert all(door["security"] == [{"adminKey": []}] for door in doors)
+    assert DOCUMENT["components"]["securitySchemes"]["adminKey"]["scheme"] == "bearer"
+    without = document(Grammar())
+    assert not [path for path in without["paths"] if path.startswith("/purge")]
+    assert "securitySchemes" not in without["components"]
+
+
+def test_no_side_is_longer_than_the_limits_allow() -> None:
+    paths = document(Grammar(), limits=Limits(output_edge=2_000, source_bytes=12_345))["paths"]
+    resize = paths["/resize"]["post"]
+    sides = {
+        parameter["name"]: parameter["schema"]
+        for item in paths.values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", ())
+    }
+    for name in ("width", "height", "scalex", "scaley"):
+        schema = sides[name]
+        # In a query an empty value is as good as none.
+        assert schema.get("anyOf", [schema])[0]["maximum"] == 2_000
+    assert "12345 bytes" in resize["requestBody"]["description"]
+    properties = transform(Limits(output_edge=2_000))["properties"]
+    for name in ("w", "h"):
+        assert "At most 2000 px" in properties[name]["description"]
+        # With zoom=0.5 it is no more than that.
+        assert properties[name]["maximum"] > 2_000
 
 
 def test_every_name_in_braces_is_a_parameter_and_no_operation_has_two() -> None:
@@ -113,7 +145,7 @@ def test_a_schema_takes_every_value_that_an_address_can_hold(
 ) -> None:
     parameter = PARAMETERS[name]
     value = data.draw(values(parameter.kind))
-    schema = transform()["properties"][name]
+    schema = transform(Limits())["properties"][name]
     assert not list(Draft202012Validator(schema).iter_errors(as_json(parameter, value)))
 
 

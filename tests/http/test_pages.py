@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from safelight import __version__
+from safelight.limits import Limits
 from tests.support.serving import Server, serving
 
 
@@ -151,5 +152,9 @@ def test_the_service_describes_itself_with_its_own_presets(server: Server) -> No
     assert reply.json["servers"] == [{"url": "/"}]
     address = reply.json["paths"]["/{transform}/{key}"]["get"]
     assert "thumb (w=100,h=100,fit=inside,format=jpeg)" in address["description"]
+    transform = reply.json["components"]["schemas"]["Transform"]["properties"]
+    assert f"At most {Limits().output_edge} px" in transform["w"]["description"]
+    # There is no admin key.
+    assert "/purge" not in reply.json["paths"]
     assert server.ask("HEAD", "/openapi.json").body == b""
     assert server.ask("POST", "/openapi.json").code == "method_not_allowed"

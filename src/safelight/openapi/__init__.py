@@ -9,13 +9,20 @@ from __future__ import annotations
 from safelight import __version__
 from safelight.dialects import Grammar
 from safelight.formats import BY_NAME, WRITABLE
-from safelight.openapi import events, problems, schemas
-from safelight.openapi.schemas import TEXT, Json
+from safelight.limits import Limits
+from safelight.openapi import events, problems, purging, schemas
+from safelight.openapi.schemas import TEXT, Json, within
 from safelight.operations import PARAMETERS
 
 
-def document(grammar: Grammar, *, root: str = "") -> Json:
-    """Describe the service with its presets; ``root`` is where it is mounted."""
+def document(
+    grammar: Grammar, *, root: str = "", limits: Limits | None = None, purgeable: bool = False
+) -> Json:
+    """Describe the service with its presets and ``limits``; ``root`` is where it is mounted.
+
+    ``purgeable``: whether variants may be removed, for which there is an admin key.
+    """
+    limits = limits or Limits()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -25,16 +32,17 @@ def document(grammar: Grammar, *, root: str = "") -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root or "/"}],
-        "paths": _paths(grammar),
+        "paths": _paths(grammar, limits) | (purging.doors(_key("key")) if purgeable else {}),
         "components": {
             "schemas": {
-                "Transform": schemas.transform(),
+                "Transform": schemas.transform(limits),
                 "Info": schemas.info(),
                 **schemas.analysis(),
                 **problems.schemas(),
             },
             "responses": problems.responses(),
             "headers": _headers(),
+            **({"securitySchemes": purging.schemes()} if purgeable else {}),
         },
     }
 
@@ -42,7 +50,8 @@ def document(grammar: Grammar, *, root: str = "") -> Json:
 # Addresses.
 
 
-def _paths(grammar: Grammar) -> Json:
+def _paths(grammar: Grammar, limits: Limits) -> Json:
+    edge = limits.output_edge
     return {
         "/{transform}/{key}": _pictures(
             "variant",
@@ -56,7 +65,7 @@ def _paths(grammar: Grammar) -> Json:
             "picWidth",
             "An image by the width of the screen",
             "Proportional, never larger than the image is.",
-            [_in_path("width", PARAMETERS["w"].kind.schema(), "Pixels."), _key("name")],
+            [_in_path("width", _pixels("w", edge), "Pixels."), _key("name")],
         ),
         "/pic/{name}": _pictures(
             "pic", "An image as it is, in fewer bytes", "Encoded anew.", [_key("name")]
@@ -67,12 +76,12 @@ def _paths(grammar: Grammar) -> Json:
             "Never enlarged, never cropped.",
             [
                 _key("path"),
-                _in_query("scalex", _side(), "The width of the box in pixels."),
-                _in_query("scaley", _side(), "The height of the box in pixels."),
+                _in_query("scalex", _side(edge), "The width of the box in pixels."),
+                _in_query("scaley", _side(edge), "The height of the box in pixels."),
                 _in_query("encoding", PARAMETERS["format"].kind.schema(), "The format."),
             ],
         ),
-        "/resize": {"post": _resize()},
+        "/resize": {"post": _resize(limits)},
         "/events": events.door(),
         "/info/{key}": _read(_info()),
         "/healthz": _read(
@@ -142,19 +151,23 @@ def _pictures(operation_id: str, summary: str, description: str, parameters: lis
     )
 
 
-def _resize() -> Json:
-    bounds = PARAMETERS["w"].kind.schema()
+def _resize(limits: Limits) -> Json:
+    width, height = (_pixels(name, limits.output_edge) for name in ("w", "h"))
     quality = PARAMETERS["quality"].kind.schema()
     return {
         "operationId": "resize",
         "summary": "The image of the body as a JPEG fitted into a box",
         "description": "Never enlarged, never cropped. Nothing is stored.",
         "parameters": [
-            _in_query("width", bounds | {"default": 300}, "The width of the box in pixels."),
-            _in_query("height", bounds | {"default": 300}, "The height of the box in pixels."),
+            _in_query("width", width | {"default": 300}, "The width of the box in pixels."),
+            _in_query("height", height | {"default": 300}, "The height of the box in pixels."),
             _in_query("quality", quality | {"default": 85}, "1 to 100."),
         ],
-        "requestBody": {"required": True, "content": {"image/*": {}}},
+        "requestBody": {
+            "required": True,
+            "description": f"At most {limits.source_bytes} bytes and {limits.source_pixels} px.",
+            "content": {"image/*": {}},
+        },
         "responses": {
             "200": {
                 "description": "The picture.",
@@ -235,8 +248,12 @@ def _transform_parameter() -> Json:
     }
 
 
-def _side() -> Json:
-    return {"type": "number", "minimum": 0.5, "maximum": 65_535}
+def _side(edge: int) -> Json:
+    return within({"type": "number", "minimum": 0.5, "maximum": 65_535}, edge)
+
+
+def _pixels(name: str, edge: int) -> Json:
+    return within(PARAMETERS[name].kind.schema(), edge)
 
 
 # Answers.

@@ -8,6 +8,7 @@ import msgspec
 
 from safelight.explain import default, further, values
 from safelight.formats import FORMATS
+from safelight.limits import Limits
 from safelight.operations import OPERATIONS, Operation, Parameter, in_order
 from safelight.picture import Analysis
 
@@ -20,13 +21,19 @@ TEXT: Json = {"type": "string"}
 SWITCH: Json = {"type": "boolean"}
 
 
-def transform() -> Json:
+def within(schema: Json, most: float) -> Json:
+    """Bound a number, where it is not bounded more narrowly."""
+    return schema | {"maximum": min(schema["maximum"], most)}
+
+
+def transform(limits: Limits) -> Json:
     """Describe a transform as an object: every parameter of every operation, by stage."""
+    edge = limits.output_edge
     return {
         "type": "object",
         "description": "What is done to the image. The order of the names says nothing.",
         "properties": {
-            parameter.name: _parameter_schema(operation, parameter)
+            parameter.name: _parameter_schema(operation, parameter, edge)
             for operation in in_order(OPERATIONS)
             for parameter in operation.parameters
         },
@@ -35,9 +42,12 @@ def transform() -> Json:
     }
 
 
-def _parameter_schema(operation: Operation, parameter: Parameter) -> Json:
+def _parameter_schema(operation: Operation, parameter: Parameter, edge: int) -> Json:
     schema = parameter.kind.schema()
     told = " ".join(filter(None, (operation.doc, further(operation))))
+    if parameter.name in ("w", "h"):
+        # No maximum: others among the parameters may make it less again.
+        told = f"{told} At most {edge} px here, unless zoom or max_{parameter.name} make it less."
     described = schema | {
         "description": f"{parameter.name}: {values(parameter)}. {told}",
         "x-operation": operation.name,

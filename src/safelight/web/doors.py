@@ -98,7 +98,13 @@ class Doors:
         if path == "/openapi.json":
             from safelight import openapi
 
-            return document(openapi.document(self._grammar, root=incoming.root))
+            described = openapi.document(
+                self._grammar,
+                root=incoming.root,
+                limits=self._service.limits,
+                purgeable=self._purging is not None,
+            )
+            return document(described)
         if path == "/" and not self._index:
             raise NotFound("an address is /{transform}/{key}, such as /800x600/cat.jpg")
         return None

@@ -63,6 +63,15 @@ def test_a_signed_address_may_be_remembered_for_half_its_life() -> None:
     assert signed.most_seconds == 30
 
 
+@pytest.mark.parametrize(("within", "seconds"), [(None, 60), (61.5, 60), (30.9, 30), (0.2, 1)])
+def test_a_signed_address_holds_no_longer_than_what_led_to_it(
+    within: float | None, seconds: int
+) -> None:
+    store = signing("https://signed.example.com/x")
+    Delivery("redirect", sign_seconds=60).location(store, "a", within=within)
+    assert store.asked == [("a", seconds)]
+
+
 def test_a_store_that_signs_nothing_sends_nobody_away(tmp_path: Path) -> None:
     for store in (signing(None), open_store("file:.", base=tmp_path), open_store("memory:")):
         assert Delivery("redirect").location(store, "a") == ""

@@ -47,11 +47,19 @@ class Delivery(msgspec.Struct, frozen=True):
             return self.max_inline_bytes is not None and size > self.max_inline_bytes
         return self.always
 
-    def location(self, store: Store, path: str) -> str:
-        """Say where everybody can read a stored variant; empty when that is nowhere."""
+    def location(self, store: Store, path: str, *, within: float | None = None) -> str:
+        """Say where everybody can read a stored variant; empty when that is nowhere.
+
+        ``within``: how many seconds an address that is signed for this may hold at most.
+        """
         if self.public_url:
             return public_address(self.public_url, path)
-        return store.sign(path, self.sign_seconds) or ""
+        return self.signed(store, path, within=within)
+
+    def signed(self, store: Store, path: str, *, within: float | None = None) -> str:
+        """Have the store sign an address, though others may be public; see ``location``."""
+        most = self.sign_seconds if within is None else min(self.sign_seconds, int(within))
+        return store.sign(path, max(1, most)) or ""
 
 
 INLINE = Delivery()

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from safelight.signing import TOLERANCE_SECONDS, Signer
 from tests.support.proxy import INTERNAL_ERROR, SLOW_DOWN, Fault, Proxy, proxy_to
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, SmallS3, Stored, small_s3
 from tests.support.serving import Reply, Server, serving, wait_for
 
 KEY = "photo-1mp.jpg"
+SIGNING_KEY = "a-key-that-is-long-enough"
 DENIED = Fault(403, b"<Error><Code>AccessDenied</Code></Error>")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
@@ -136,6 +138,24 @@ def test_viewers_are_sent_to_addresses_that_the_store_has_signed(
             status, body = fetched(location)
             assert (status, body[:2]) == (200, b"\xff\xd8")
             assert fetched(location.replace("Signature=", "Signature=0"))[0] == 403
+
+
+def test_an_address_of_the_store_expires_with_the_one_that_led_to_it(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    lines = ('deliver = "redirect"', "sign_seconds = 3600")
+    keys = f'\n[security]\nkeys = ["{SIGNING_KEY}"]\n'
+    with serving_buckets(cloud, tmp_path, *lines, keys) as server:
+        signer, now = Signer(SIGNING_KEY), int(time.time())
+        addresses = [signer.sign(f"/w=64/{KEY}", expires=now + 300) for _ in range(2)]
+        for address in (*addresses, signer.sign(f"/w=64/{KEY}")):
+            location = str(server.get(address)["location"])
+            (seconds,) = parse_qs(urlsplit(location).query)["X-Amz-Expires"]
+            if address in addresses:
+                assert int(seconds) <= 300 + TOLERANCE_SECONDS
+            else:
+                assert int(seconds) == 3_600
+            assert fetched(location)[0] == 200
 
 
 def test_a_hit_that_is_fetched_elsewhere_is_not_read(cloud: Cloud, tmp_path: Path) -> None:

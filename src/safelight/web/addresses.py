@@ -102,7 +102,7 @@ def bounded(response: Response, incoming: Incoming) -> Response:
     if left is None:
         return response
     headers = [
-        (name, _MAX_AGE.sub(lambda age: b"%d" % min(int(age[0]), left), value))
+        (name, _MAX_AGE.sub(lambda age: b"%d" % min(int(age[0]), max(0, left)), value))
         if name == b"cache-control"
         else (name, value)
         for name, value in response.headers

@@ -19,9 +19,15 @@ _RESIZED = prefix("resized")
 class Carried:
     """Tell what fits into an answer, and where else a viewer finds it."""
 
-    def __init__(self, service: Service, most_bytes: int | None) -> None:
-        """``most_bytes``: what fits into an answer's body, None for anything."""
+    def __init__(
+        self, service: Service, most_bytes: int | None, *, within: float | None = None
+    ) -> None:
+        """``most_bytes``: what fits into an answer's body, None for anything.
+
+        ``within``: see Delivery.location.
+        """
         self._service = service
+        self._within = within
         self._most_bytes = most_bytes
 
     def fits(self, response: Response) -> bool:
@@ -38,7 +44,8 @@ class Carried:
         if not answer.stored or (not answer.cached and not variants.readable(variant)):
             raise self._not_stored(len(answer.data))
         # Who comes here although it lies under what they asked for could not read it there.
-        signed = variants.store.sign(variant.path, self._service.delivery.sign_seconds)
+        delivery = self._service.delivery
+        signed = delivery.signed(variants.store, variant.path, within=self._within)
         if variant.index and answer.cached and signed:
             return replace(answer, location=signed)
         return replace(answer, location=self._location(variant.path, len(answer.data)))
@@ -62,7 +69,8 @@ class Carried:
         return Response(303, [(b"location", location.encode()), NO_STORE, *sizes])
 
     def _location(self, path: str, size: int) -> str:
-        location = self._service.delivery.location(self._service.variants.store, path)
+        store = self._service.variants.store
+        location = self._service.delivery.location(store, path, within=self._within)
         if not location:
             raise SettingError(
                 f"variants.public_url: {self._too_large(size)}, and the store has no address of "

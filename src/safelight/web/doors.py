@@ -157,7 +157,7 @@ class Doors:
             if incoming.path == "/events":
                 return self.events.answer(incoming, body, deadline=deadline)
             until = time.monotonic() + self._service.limits.seconds
-            carried = Carried(self._service, most_bytes)
+            carried = Carried(self._service, most_bytes, within=incoming.accepted_seconds)
             response = self._answer(incoming, body, min(until, deadline or until), carried)
             return bounded(response, incoming)
         except Exception as error:  # noqa: BLE001 - a face answers whatever happens; failure logs it

@@ -9,6 +9,7 @@ import msgspec
 
 from safelight.errors import AddressTooLong, MethodNotAllowed, SafelightError
 from safelight.observe import current
+from safelight.signing import TOLERANCE_SECONDS
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -27,7 +28,8 @@ class Incoming(msgspec.Struct, frozen=True):
     """A request: method, path and query still percent-encoded, headers by lower-case name.
 
     ``root`` is where the service is mounted, which ``path`` is without. ``signed``: its address had
-    a good signature, which is off; ``seconds_left`` is how long that holds, None for ever.
+    a good signature, which is off; ``seconds_left`` is how long that holds, None for ever, less
+    than 0 while it does only because clocks differ.
     """
 
     method: str
@@ -37,6 +39,11 @@ class Incoming(msgspec.Struct, frozen=True):
     headers: dict[bytes, bytes]
     signed: bool = False
     seconds_left: float | None = None
+
+    @property
+    def accepted_seconds(self) -> float | None:
+        """How long the same address will be answered; None for ever."""
+        return None if self.seconds_left is None else self.seconds_left + TOLERANCE_SECONDS
 
     @classmethod
     def of(cls, method: str, raw: bytes, query: bytes, root: str, headers: Headers) -> Incoming:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from safelight.config import Settings
 from safelight.dialects import Match
@@ -34,6 +35,7 @@ class Responses:
 
     def __init__(self, service: Service, addresses: Addresses, settings: Settings) -> None:
         """Write what a service makes of addresses."""
+        self._service = service
         self._by_path = service.variants.by_path
         self._addresses = addresses
         max_age = settings.server.max_age
@@ -62,6 +64,7 @@ class Responses:
         ]
         if answer.location:
             status += self._dependent(answer.located)
+            answer = replace(answer, location=self._location(incoming, answer))
             return self._redirects.response(answer, status, hit=answer.cached and not collapsed)
         headers = [
             *self._validators(answer.located),
@@ -75,6 +78,15 @@ class Responses:
         if since and not unconditional and not_modified_since(since, answer.made):
             return Response(304, headers)
         return _ranged(incoming, answer, headers)
+
+    def _location(self, incoming: Incoming, answer: Answer) -> str:
+        """Say where a picture is, for no longer than its own address is answered."""
+        delivery, within = self._service.delivery, incoming.accepted_seconds
+        # What many ask for is made, and signed for, once; but each has an expiry of their own.
+        if within is None or delivery.public_url:
+            return answer.location
+        store, path = self._service.variants.store, answer.located.variant.path
+        return delivery.location(store, path, within=within) or answer.location
 
     def _validators(self, located: Located) -> Headers:
         etag = (b"etag", located.variant.etag.encode())

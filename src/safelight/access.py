@@ -1,7 +1,5 @@
 """What an address may ask for, with a signature and without one."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import msgspec

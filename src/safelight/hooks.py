@@ -4,8 +4,6 @@ By a POST that is signed, or by a command. A hook that fails does not fail the w
 of: the log has it, and whoever called is told.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """What is too large: checked from the header, before a pixel is decoded."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

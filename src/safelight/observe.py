@@ -5,8 +5,6 @@ they do is counted when their answer comes, or does not. So the counts of one pr
 however many workers render and however many of them die. Who exports them is of no concern here.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 import time

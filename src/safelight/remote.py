@@ -16,18 +16,20 @@ MAX_LENGTH = 2_048
 
 # One slash after the scheme: proxies make one of two in a path.
 _REMOTE = re.compile(r"https?:/", re.IGNORECASE | re.ASCII)
-_PARTS = re.compile(
-    r"(?P<scheme>https?):/{1,2}(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
-    re.IGNORECASE | re.ASCII,
+# Compiled where an address is read: most pictures are not on another server.
+_PARTS = (
+    r"(?ia)(?P<scheme>https?):/{1,2}(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
 )
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]*\]|[^:\[\]]*)(?::(?P<port>[1-9][0-9]{0,4}))?")
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-                   r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")  # fmt: skip
+_AUTHORITY = r"(?P<host>\[[0-9A-Fa-f:.]*\]|[^:\[\]]*)(?::(?P<port>[1-9][0-9]{0,4}))?"
+_NAME = (
+    r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
 # What some part of a system takes for an IPv4 address: 127.1, 0x7f.0.0.1, 2130706433.
-_NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_ESCAPED_CONTROL = re.compile(r"%(?:[01][0-9A-F]|7F)")
+_NUMBER = r"(?:[0-9]+|0x[0-9a-f]*)"
+_FORBIDDEN = r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]"
+_ESCAPE = r"%([0-9A-Fa-f]{2})"
+_ESCAPED_CONTROL = r"%(?:[01][0-9A-F]|7F)"
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # What stands in a path as it is (RFC 3986 §3.3); in a query the question mark too (§3.4).
 _PATH = "/!$&'()*+,;=:@"
@@ -118,16 +120,16 @@ def read_folder(text: str) -> Remote:
 def _read(text: str) -> Remote:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"is longer than {MAX_LENGTH:,} letters")
-    if _FORBIDDEN.search(text):
+    if re.search(_FORBIDDEN, text):
         raise ValueError("holds a backslash or a control character")
-    parts = _PARTS.fullmatch(text)
+    parts = re.fullmatch(_PARTS, text)
     if parts is None:
         raise ValueError("is not https://server/path, or has a fragment")
     scheme = parts["scheme"].lower()
     host, port = _server(parts["authority"], scheme)
     path = _canonical(parts["path"] or "", _PATH)
     query = _canonical(parts["query"] or "", _QUERY)
-    if _ESCAPED_CONTROL.search(path + query):
+    if re.search(_ESCAPED_CONTROL, path + query):
         raise ValueError("holds a control character")
     _refuse_astray(path)
     remote = Remote(scheme, host, port, path, query)
@@ -141,7 +143,7 @@ def _server(authority: str, scheme: str) -> tuple[str, int]:
         raise ValueError("names a user, and credentials are not sent")
     if not authority.isascii():
         raise ValueError("has a host beyond ASCII: write it as xn--…")
-    parts = _AUTHORITY.fullmatch(authority)
+    parts = re.fullmatch(_AUTHORITY, authority)
     if parts is None:
         raise ValueError("has a host or a port that is none")
     port = int(parts["port"] or _PORTS[scheme])
@@ -155,11 +157,11 @@ def _host(host: str) -> str:
     try:
         if host.startswith("["):
             return str(ipaddress.IPv6Address(host[1:-1]))
-        if _NUMBER.fullmatch(host.rpartition(".")[2]):
+        if re.fullmatch(_NUMBER, host.rpartition(".")[2]):
             return str(ipaddress.IPv4Address(host))
     except ValueError:
         raise ValueError("has a number for a host that is no address, such as 192.0.2.1") from None
-    if not _NAME.fullmatch(host):
+    if not re.fullmatch(_NAME, host):
         raise ValueError("has a host that is no name of letters, digits and hyphens")
     return host
 
@@ -167,7 +169,7 @@ def _host(host: str) -> str:
 def _canonical(text: str, safe: str) -> str:
     """Escape what has to be, undo the escapes of letters and digits, leave all others."""
     # Between two escapes is what was written plainly; there a % alone is a percent sign.
-    parts = _ESCAPE.split(text)
+    parts = re.split(_ESCAPE, text)
     parts[::2] = [quote(plain, safe=safe) for plain in parts[::2]]
     parts[1::2] = [_escape(chr(int(escaped, 16))) for escaped in parts[1::2]]
     return "".join(parts)

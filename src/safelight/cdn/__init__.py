@@ -1,7 +1,5 @@
 """A CDN in front: what can be set of it, and what it shall forget. ``forgetting`` tells it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """What can be set: the sections of ``safelight.toml``, and what they are unless they are set."""
 
-from __future__ import annotations
-
 import typing
 from functools import cache
 from typing import Annotated, Any

@@ -4,8 +4,6 @@ AWS, MinIO and RustFS write keys as forms do; Ceph and versitygw write them as t
 does so too, for the same buckets. S3 Batch Operations names objects to work on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, Protocol, TypeAlias
 
 # A length in pixels (int), or as a part of a side (float, 0 to 1).
 Part: TypeAlias = int | float
 
 # Letters that have no place in a value: control characters, and halves of surrogate pairs.
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 
 
 class Kind(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ class Text(msgspec.Struct, frozen=True):
         """Read a text in Unicode's composed form (NFC). Raises ValueError."""
         composed = unicodedata.normalize("NFC", text)
         visible = composed.replace("\n", " ")
-        if not visible.strip() or UNPRINTABLE.search(visible) or len(composed) > self.longest:
+        if not visible.strip() or re.search(UNPRINTABLE, visible) or len(composed) > self.longest:
             raise ValueError(f"a text of 1 to {self.longest} letters")
         return composed
 
@@ -43,7 +44,7 @@ class Key(msgspec.Struct, frozen=True):
     def parse(self, text: str) -> str:
         """Read a key. Raises ValueError for one that is empty, hidden or leads astray."""
         astray = any(not part or part.startswith(".") for part in text.split("/"))
-        if astray or UNPRINTABLE.search(text) or "\\" in text or len(text) > 1_024:
+        if astray or re.search(UNPRINTABLE, text) or "\\" in text or len(text) > 1_024:
             raise ValueError("the key of an image in the source store, such as marks%2Flogo.png")
         return text
 

@@ -1,7 +1,5 @@
 """What can be set of pipelines: [events], and one [[pipelines]] for each."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Annotated, Literal

@@ -12,18 +12,17 @@ import msgspec
 
 from safelight.storage.credentials import VARIABLES
 
-_STATUS = re.compile(r"status code: ([0-9]{3})")
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,80})\s*</Code>")
+# Compiled where there is a fault to be read: a cold start counts.
+_STATUS = r"status code: ([0-9]{3})"
+_CODE = r"<Code>\s*([A-Za-z0-9.]{1,80})\s*</Code>"
 # obstore has no word for where a request went; that it asked for credentials is told by the path.
-_ASKING_FOR_CREDENTIALS = re.compile(
+_ASKING_FOR_CREDENTIALS = (
     r"://[^/\s]+/(?:latest/(?:api/token|meta-data)|computeMetadata/|metadata/identity/|oauth2/)"
     r"|performing token request|AssumeRoleWithWebIdentity"
 )
 
 # A listing ends at a key that obstore has no word for.
-_NO_PATH = re.compile(
-    r"object with invalid path:.*?Path \"(.{1,200}?)\"(?: contained|:)", re.DOTALL
-)
+_NO_PATH = r"(?s)object with invalid path:.*?Path \"(.{1,200}?)\"(?: contained|:)"
 
 # Codes of 404 that speak of the object, and not of the bucket or of whoever asks.
 _NO_OBJECT = frozenset(("NoSuchKey", "NoSuchVersion", "BlobNotFound", "ResourceNotFound"))
@@ -59,7 +58,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     def sentence(self, kind: str) -> str:
         """Say what is wrong with a store of a kind, in words that anybody may read."""
-        if _ASKING_FOR_CREDENTIALS.search(self.said):
+        if re.search(_ASKING_FOR_CREDENTIALS, self.said):
             return f"there are no credentials for it: set {VARIABLES[kind]}"
         if self.code in _NO_BUCKET:
             return "there is no such bucket or container"
@@ -88,7 +87,7 @@ class Fault(msgspec.Struct, frozen=True):
             return "it does not answer in time"
         if "kind: Connect" in self.said:
             return "it cannot be reached: is its endpoint right, and the network up?"
-        if odd := _NO_PATH.search(self.said):
+        if odd := re.search(_NO_PATH, self.said):
             return (
                 "it cannot be listed where a key has an empty part, one of dots, or a control "
                 f"character: rename {odd[1]!r}"
@@ -106,11 +105,11 @@ def fault_of(error: Exception, path: str) -> Fault:
     text = str(error)
     said = text.partition(f"{path} ")[2] if f"{path} " in text else text
     answer = said.partition("\n\nDebug source")[0]
-    if _ASKING_FOR_CREDENTIALS.search(answer):
+    if re.search(_ASKING_FOR_CREDENTIALS, answer):
         # Whatever was answered there says nothing about the object.
         return Fault(None, "", answer)
-    status = _STATUS.search(answer)
+    status = re.search(_STATUS, answer)
     if status is None:
         return Fault(404 if isinstance(error, FileNotFoundError) else None, "", said)
-    code = _CODE.search(answer, status.end())
+    code = re.search(_CODE, answer[status.end() :])
     return Fault(int(status[1]), code[1] if code else "", answer[: status.end()])

@@ -1,7 +1,5 @@
 """What can be set of the processes that render."""
 
-from __future__ import annotations
-
 import msgspec
 
 

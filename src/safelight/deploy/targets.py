@@ -64,7 +64,10 @@ class Target:
 TARGETS = {
     "aws": Target(
         ("serverless.yml", "template.yaml"),
-        ("safelight bundle aws", "npx osls@4.3.1 deploy    # or: sam deploy --guided --region <<region>>"),
+        (
+            "safelight bundle aws",
+            "npx osls@4.3.1 deploy    # or: sam deploy --guided --region <<region>>",
+        ),
         region="eu-west-1",
         bucket="<<name>>-${AWS::AccountId}",
     ),

@@ -2,7 +2,8 @@
 
 ``python -m bench.costs`` prints a row of each of them, by kind of work: milliseconds of CPU time
 for every level of the encoder's own, the least of some repetitions, the geometric mean of
-photographs 800 px wide (of an animation: sixteen frames of 320 px).
+photographs 800 px wide (of an animation: sixteen frames of 320 px; of transparency: a drawing of
+400 px whose edges are busier than most).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pyvips
@@ -25,7 +27,13 @@ from safelight.operations.encoding import Encoding
 from safelight.transform import parse
 
 _PHOTOGRAPHS = ("12 MP", "12 MP progressive", "13 MP progressive", "6 MP progressive")
-_WORKS = ("jpeg", "webp", "webp lossless", "webp animated", "avif", "png", "palette", "gif", "tiff")
+_WORKS = (
+    "jpeg", "webp", "webp alpha", "webp lossless", "webp animated", "avif", "png", "palette", "gif",
+    "tiff",
+)  # fmt: skip
+_CUT_OUT = (
+    Path(__file__).resolve().parent.parent / "tests" / "data" / "photos" / "alpha-graphic.png"
+)
 _FRAMES, _FRAME_WIDTH = 16, 320
 _REPETITIONS = 3
 
@@ -36,8 +44,10 @@ def main() -> None:
     print(machine())
     stills = [_still(name) for name in _PHOTOGRAPHS]
     moving = [_moving(name) for name in _PHOTOGRAPHS[:2]]
+    cut_out = pyvips.Image.thumbnail(str(_CUT_OUT), 400).copy_memory()
     for work in _WORKS:
         images = moving if work in ("webp animated", "gif") else stills
+        images = [cut_out] if work == "webp alpha" else images
         print(f"{work:14}", end="", flush=True)
         for level in range(costs.levels(work)):
             rates = [_rate(_writer(work, level, image), image) for image in images]

@@ -9,22 +9,32 @@ from hypothesis import strategies as st
 from safelight.costs import REQUEST, UPLOAD, level_of, level_within, levels, milliseconds, work
 from safelight.formats import WRITABLE, Format
 
-WORKS = ("jpeg", "webp", "webp lossless", "webp animated", "avif", "png", "palette", "gif", "tiff")
+WORKS = (
+    "jpeg", "webp", "webp alpha", "webp lossless", "webp animated", "avif", "png", "palette", "gif",
+    "tiff",
+)  # fmt: skip
 EIGHT_HUNDRED = 800 * 533
 
 
 @pytest.mark.parametrize("format", WRITABLE, ids=lambda row: row.name)
 def test_every_format_has_its_costs_and_budgets(format: Format) -> None:
     name = format.name
-    for kind in {work(name), work(name, lossless=True), work(name, frames=2)}:
+    for kind in {
+        work(name),
+        work(name, lossless=True),
+        work(name, frames=2),
+        work(name, alpha=True),
+    }:
         assert kind in WORKS
         for profile in (REQUEST, UPLOAD):
             assert profile.budgets[kind] > 0
 
 
-def test_only_a_webp_is_other_work_when_it_moves_or_loses_nothing() -> None:
+def test_only_a_webp_is_other_work_when_it_moves_loses_nothing_or_is_transparent() -> None:
     assert work("webp", lossless=True) == work("webp", lossless=True, frames=9) == "webp lossless"
-    assert work("webp", frames=9) == "webp animated"
+    assert work("webp", frames=9) == work("webp", frames=9, alpha=True) == "webp animated"
+    assert work("webp", alpha=True) == "webp alpha"
+    assert work("png", alpha=True) == "png"
     assert work("gif", frames=9) == "gif"
     assert work("avif", lossless=True) == "avif"
 
@@ -64,6 +74,14 @@ def test_efforts_from_0_to_9_are_all_levels_from_the_first_to_the_last(kind: str
 def test_a_picture_of_800_px_gets_so_much(kind: str, on_request: int, on_upload: int) -> None:
     assert level_within(kind, REQUEST.budgets[kind], EIGHT_HUNDRED) == on_request
     assert level_within(kind, UPLOAD.budgets[kind], EIGHT_HUNDRED) == on_upload
+
+
+def test_what_is_transparent_never_gets_the_effort_that_takes_seconds() -> None:
+    for side in (400, 800, 2_000):
+        pixels = side * side // 2
+        level = level_within("webp alpha", REQUEST.budgets["webp alpha"], pixels)
+        assert level < levels("webp alpha") - 1
+        assert milliseconds("webp alpha", level, pixels) <= max(200, 0.105 * pixels / 1e3)
 
 
 @pytest.mark.parametrize("kind", WORKS)

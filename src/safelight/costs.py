@@ -17,6 +17,8 @@ _RATES: Mapping[str, tuple[float, ...]] = {
     # Optimised tables; trellis quantisation; scans and overshoot, too: all that mozjpeg knows.
     "jpeg": (17, 60, 90),
     "webp": (28, 35, 45, 95, 96, 110, 220),
+    # A busy one: libwebp tries all filters on it, each with all that it knows at the last level.
+    "webp alpha": (105, 160, 185, 225, 500, 2_650, 44_000),
     "webp lossless": (90, 360, 520, 640, 650, 1_050, 1_060),
     "webp animated": (45, 50, 60, 110, 112, 120, 2_000),
     # libaom's fifth level takes four times as long as the fourth for a few percent, and so on.
@@ -55,16 +57,17 @@ class Profile(msgspec.Struct, frozen=True):
 REQUEST = Profile(
     "request",
     {
-        "jpeg": 18, "webp": 60, "webp lossless": 120, "webp animated": 250, "avif": 45,
-        "png": 40, "palette": 120, "gif": 250, "tiff": 100,
+        "jpeg": 18, "webp": 60, "webp alpha": 200, "webp lossless": 120, "webp animated": 250,
+        "avif": 45, "png": 40, "palette": 120, "gif": 250, "tiff": 100,
     },
     patience=1_000,
 )  # fmt: skip
 UPLOAD = Profile(
     "upload",
     {
-        "jpeg": 100, "webp": 1_500, "webp lossless": 1_500, "webp animated": 2_500, "avif": 500,
-        "png": 500, "palette": 2_000, "gif": 5_000, "tiff": 500,
+        "jpeg": 100, "webp": 1_500, "webp alpha": 1_500, "webp lossless": 1_500,
+        "webp animated": 2_500, "avif": 500, "png": 500, "palette": 2_000, "gif": 5_000,
+        "tiff": 500,
     },
     patience=10_000,
     residual=2.0,
@@ -74,11 +77,12 @@ UPLOAD = Profile(
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (REQUEST, UPLOAD)}
 
 
-def work(format: str, *, lossless: bool = False, frames: int = 1) -> str:
+def work(format: str, *, lossless: bool = False, frames: int = 1, alpha: bool = False) -> str:
     """Name the kind of work that writing a picture is."""
-    if format == "webp" and (lossless or frames > 1):
-        return "webp lossless" if lossless else "webp animated"
-    return format
+    if format != "webp":
+        return format
+    kinds = (("webp lossless", lossless), ("webp animated", frames > 1), ("webp alpha", alpha))
+    return next((kind for kind, is_it in kinds if is_it), format)
 
 
 def levels(work: str) -> int:

@@ -50,7 +50,8 @@ class Saver(msgspec.Struct, frozen=True):
     ``image`` holds ``frames`` of one size, one below the other. ``level`` is the effort on the
     encoder's own scale, ``most`` the highest that there may be, ``palette_level`` that of finding
     colours; ``keep`` are libvips's flags of what goes with the pixels. ``drawn``: the picture has
-    the few shades of a drawing. ``one_pass``: it is so large that a JPEG is only baseline.
+    the few shades of a drawing. ``one_pass``: it is so large, or so
+    little is asked for, that a JPEG is only baseline.
     """
 
     image: pyvips.Image

@@ -101,8 +101,11 @@ def _saver(
             return costs.level_of(work, encoding.effort)
         return costs.level_within(work, profile.budgets[work], pixels)
 
-    work = costs.work(format.name, lossless=encoding.lossless, frames=frames)
+    work = costs.work(
+        format.name, lossless=encoding.lossless, frames=frames, alpha=image.hasalpha()
+    )
     asked = encoding.effort is not None or encoding.progressive is True
+    plain = encoding.effort == 0 and encoding.progressive is False
     image, keep = written(image, format.name)
     if format.name == "avif" and not encoding.lossless and image.format == "uchar":
         image = deepened(image)
@@ -116,7 +119,7 @@ def _saver(
         palette_level=level("palette"),
         frames=frames,
         drawn=format.name in ("png", "gif") and drawn(image),
-        one_pass=pixels > profile.one_pass and not asked,
+        one_pass=plain or (pixels > profile.one_pass and not asked),
     )
 
 

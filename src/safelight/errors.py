@@ -10,6 +10,7 @@
     │   ├── OutputTooLarge        400  output_too_large
     │   ├── Forbidden             403  forbidden
     │   ├── NotFound              404  not_found
+    │   ├── NoPage                404  no_page
     │   ├── NoPipelines           404  no_pipelines
     │   ├── MethodNotAllowed      405  method_not_allowed
     │   ├── BodyTooSlow           408  body_too_slow
@@ -109,11 +110,19 @@ class Forbidden(RequestError):
 
 
 class NotFound(RequestError):
-    """There is no such source, page or file."""
+    """There is no such source."""
 
     status = 404
     code = "not_found"
     title = "There is no such image"
+
+
+class NoPage(RequestError):
+    """There is no such page of the service's own, or it is not shown."""
+
+    status = 404
+    code = "no_page"
+    title = "There is no such page"
 
 
 class NoPipelines(RequestError):

@@ -201,8 +201,8 @@ def test_what_is_wrong_is_told_as_everywhere(cloud: Cloud, shape: str) -> None:
         ("/w=50/nothing.jpg", 404, "not_found"),
         (f"/w=much/{PHOTO}", 400, "transform_invalid"),
         ("/w=5/" + "a" * 8_000, 414, "address_too_long"),
-        ("/", 404, "not_found"),
-        ("/metrics", 404, "not_found"),
+        ("/", 404, "no_page"),
+        ("/metrics", 404, "no_page"),
     ):
         answer = cloud.function.ask(shape, "GET", path)
         assert (answer.status, json.loads(answer.body)["code"]) == (status, code)

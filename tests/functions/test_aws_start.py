@@ -18,6 +18,10 @@ NEVER = (
     "botocore", "requests", "safelight.cli", "safelight.http", "safelight.workers.pool",
     "safelight.openapi", "safelight.svg", "safelight.placeholders", "safelight.engine.analysis",
     "safelight.fetch.gate", "safelight.entrances", "safelight.backfill", "safelight.deploy",
+    "safelight.engine.gainmap", "safelight.metadata.xmp", "safelight.engine.quality",
+    "safelight.engine.decoders.dib", "safelight.cdn.forgetting", "safelight.posting",
+    "safelight.pipelines.building", "dataclasses", "email", "configparser", "pkgutil", "xml",
+    "statistics",
 )  # fmt: skip
 # Only where events come.
 EVENTS = ("safelight.events", "safelight.pipelines.handling", "safelight.engine.developing")

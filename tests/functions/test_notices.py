@@ -7,7 +7,7 @@ import pytest
 
 from safelight.errors import EventUnknown, StoreUnavailable
 from safelight.events import Event
-from safelight.functions.notices import handle, shortened
+from safelight.functions.notices import handle
 from safelight.pipelines import Outcome
 from tests.support.functions import handling
 from tests.support.notices import sample
@@ -17,11 +17,6 @@ THREE = [{"created": "a.jpg"}, {"created": "b.jpg"}, {"removed": "c.jpg"}]
 
 def done(event: Event) -> list[Outcome]:
     return [Outcome("done", event.key, "uploads")]
-
-
-@pytest.mark.parametrize(("seconds", "left"), [(30.0, 29.0), (5.0, 4.0), (2.0, 1.6), (0.0, 0.0)])
-def test_some_of_the_time_of_a_call_is_kept_for_its_answer(seconds: float, left: float) -> None:
-    assert shortened(seconds) == pytest.approx(left)
 
 
 def test_what_came_of_each_event_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from safelight.errors import DeadlineExceeded, EventUnknown, SafelightError, StoreUnavailable
 from safelight.events import Event, Notice
+from safelight.functions.runtime import shortened
 from safelight.pipelines import Outcome
 from safelight.web.exchange import Incoming
 from tests.support.functions import handling, runtime
@@ -75,3 +76,8 @@ def test_what_cannot_be_understood_is_raised_when_its_neighbours_are_done(tmp_pa
         called.treat(Notice(EVENTS, failed=(("1", "it is no JSON"),)))
     assert handled.heard == ["a.jpg", "b.jpg", "c.jpg"]
     called.service.close()
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(30.0, 29.0), (5.0, 4.0), (2.0, 1.6), (0.0, 0.0)])
+def test_some_of_the_time_of_a_call_is_kept_for_its_answer(seconds: float, left: float) -> None:
+    assert shortened(seconds) == pytest.approx(left)

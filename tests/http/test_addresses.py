@@ -86,7 +86,7 @@ def test_a_refusal_does_not_tell_whether_a_picture_is_there(signing_server: Serv
 def test_the_page_at_the_root_is_off_when_its_pictures_could_not_be_asked_for(
     signing_server: Server,
 ) -> None:
-    assert signing_server.get("/").code == "not_found"
+    assert signing_server.get("/").code == "no_page"
 
 
 def test_an_answer_is_not_kept_longer_than_its_address_holds(signing_server: Server) -> None:

@@ -177,7 +177,7 @@ def test_others_do_not_see_the_counts_unless_it_is_said(data: Path, tmp_path: Pa
         serving(data / "photos", tmp_path, *options) as closed,
         serving(data / "photos", tmp_path / "on", *options, settings=settings) as opened,
     ):
-        assert closed.get("/metrics").code == "not_found"
+        assert closed.get("/metrics").code == "no_page"
         assert "off: counts at /metrics" in closed.output
         assert opened.get("/metrics").status == 200
         assert "off: counts at /metrics" not in opened.output

@@ -101,7 +101,7 @@ def test_the_script_is_small_and_may_be_kept(server: Server) -> None:
     ["", "index.html", "../index.html", "..%2findex.html", "safelight.js/", "SAFELIGHT.JS", "%00"],
 )
 def test_nothing_else_is_static(server: Server, name: str) -> None:
-    assert server.get(f"/static/{name}").code == "not_found"
+    assert server.get(f"/static/{name}").code == "no_page"
 
 
 def test_health_tells_versions_and_formats(server: Server) -> None:

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from safelight.functions import aws_requests
-from safelight.functions.runtime import Runtime
+from safelight.functions.runtime import Runtime, shortened
 
 # One core is what 1,769 MB of memory come with.
 _MEGABYTES_A_CORE = 1_769
-# What storing and answering take once a picture is made; of a call that is short, a fifth.
-_MARGIN_SECONDS = 1.0
-_MARGIN_SHARE = 0.2
 
 
 def _runtime() -> Runtime:
@@ -38,7 +35,7 @@ def handler(event: Any, context: Any) -> Any:
     Raises EventUnknown, SettingError and Unavailable where the platform shall call once more.
     """
     left = context.get_remaining_time_in_millis() / 1_000
-    deadline = time.monotonic() + left - min(_MARGIN_SECONDS, _MARGIN_SHARE * left)
+    deadline = time.monotonic() + shortened(left)
     asked = aws_requests.read(event)
     if asked is None:
         # Not loaded by a function that only answers requests.

@@ -20,8 +20,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import EventUnknown, SettingError
-from safelight.functions.notices import handle, shortened
-from safelight.functions.runtime import Runtime
+from safelight.functions.notices import handle
+from safelight.functions.runtime import Runtime, shortened
 from safelight.web.exchange import Incoming
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import TypeAlias
 
 from safelight.errors import Busy, MethodNotAllowed, RequestError, SourceTooLarge
 from safelight.events import allowed_origin
-from safelight.functions.notices import handle, shortened
-from safelight.functions.runtime import Runtime
+from safelight.functions.notices import handle
+from safelight.functions.runtime import Runtime, shortened
 from safelight.web.doors import failure
 from safelight.web.exchange import Incoming, Response, document
 

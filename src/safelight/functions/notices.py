@@ -14,9 +14,6 @@ from safelight.functions.runtime import Runtime
 if TYPE_CHECKING:
     from safelight.pipelines import Outcome
 
-# What storing and answering take once pictures are made; of a call that is short, a fifth.
-_MARGIN_SECONDS = 1.0
-_MARGIN_SHARE = 0.2
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -47,11 +44,6 @@ def handle(
     for fault in faults:
         raise fault
     return {"outcomes": outcomes} if notice.reply is None else notice.reply
-
-
-def shortened(seconds: float) -> float:
-    """Leave some of a call's time for its answer."""
-    return seconds - min(_MARGIN_SECONDS, _MARGIN_SHARE * seconds)
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from safelight.events import Event, Notice
     from safelight.pipelines import Outcome, Pipelines
 
+# What storing and answering take once pictures are made; of a call that is short, a fifth.
+_MARGIN_SECONDS = 1.0
+_MARGIN_SHARE = 0.2
+
 log = logging.getLogger("safelight")
+
+
+def shortened(seconds: float) -> float:
+    """Leave some of a call's time for its answer."""
+    return seconds - min(_MARGIN_SECONDS, _MARGIN_SHARE * seconds)
 
 
 class Runtime:

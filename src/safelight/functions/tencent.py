@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from safelight.errors import SettingError
-from safelight.functions.notices import handle, shortened
-from safelight.functions.runtime import Runtime
+from safelight.functions.notices import handle
+from safelight.functions.runtime import Runtime, shortened
 
 _PORT = 9_000
 _INVOKED = "/event-invoke"

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from safelight.config import Settings, grammar
 from safelight.dialects import DIALECTS
-from safelight.errors import EmptyBody, Forbidden, MethodNotAllowed, NotFound, SafelightError
+from safelight.errors import (
+    EmptyBody,
+    Forbidden,
+    MethodNotAllowed,
+    NoPage,
+    SafelightError,
+)
 from safelight.observe import Request, current
 from safelight.service import Service
 from safelight.storage import opened_bytes
@@ -91,7 +97,7 @@ class Doors:
             return pages.health(self._service)
         if path == "/metrics":
             if not self._metrics:
-                raise NotFound('metrics are told where observe.metrics = "on"')
+                raise NoPage('metrics are told where observe.metrics = "on"')
             from safelight.web.metrics import metrics
 
             return metrics(self._service)
@@ -106,7 +112,7 @@ class Doors:
             )
             return document(described)
         if path == "/" and not self._index:
-            raise NotFound("an address is /{transform}/{key}, such as /800x600/cat.jpg")
+            raise NoPage("an address is /{transform}/{key}, such as /800x600/cat.jpg")
         return None
 
     def slow_page(self, incoming: Incoming) -> Callable[[], Response] | None:

@@ -8,7 +8,7 @@ from string import Template
 
 from safelight import __version__
 from safelight.dialects.grammar import write_key
-from safelight.errors import NotFound
+from safelight.errors import NoPage
 from safelight.service import Service
 from safelight.web.exchange import NO_STORE, Headers, Response, document
 
@@ -74,9 +74,9 @@ def index(service: Service, root: str) -> Response:
 
 
 def static(name: str) -> Response:
-    """Send a file of the browser side. Raises NotFound."""
+    """Send a file of the browser side. Raises NoPage."""
     if name not in _STATIC:
-        raise NotFound("there is no such file")
+        raise NoPage("there is no such file")
     headers = [
         (b"content-type", _STATIC[name]),
         (b"cache-control", b"public, max-age=3600"),

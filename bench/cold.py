@@ -56,6 +56,9 @@ _HALF, _SMALL = "zoom=0.5", "w=800"
 # What the folders of `safelight init aws` set for the function; Pillow has a process as it comes.
 _AS_DEPLOYED = {"MALLOC_ARENA_MAX": "2", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
+# Byte code is kept, as in a function that was packed; and nobody says where certificates are.
+_NOT_IN_A_FUNCTION = ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
 # Wall and CPU seconds of one process.
 _Spent: TypeAlias = tuple[float, float]
 
@@ -193,10 +196,7 @@ def _warm(home: Path, s3: SmallS3, calls: int) -> float:
 
 def _call(home: Path, s3: SmallS3, program: str, *arguments: str) -> str:
     environment = {
-        # Byte code is kept, as it is in a function that was packed.
-        name: value
-        for name, value in os.environ.items()
-        if name != "PYTHONDONTWRITEBYTECODE"
+        name: value for name, value in os.environ.items() if name not in _NOT_IN_A_FUNCTION
     } | {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

@@ -96,3 +96,23 @@ write = [{{ transform = "w=20", to = "small/{{name}}" }}]
     _, _, ended = loaded(tmp_path, event)
     assert len(among(ended, EVENTS)) >= len(EVENTS) - 1
     assert among(ended, (name, "safelight.http", "safelight.cli")) == []
+
+
+def told_where(**environment: str) -> str:
+    script = "import os, safelight.functions; print(os.environ.get('SSL_CERT_FILE', ''))"
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stdout.strip()
+
+
+def test_certificates_are_read_from_one_file_unless_somebody_says_where() -> None:
+    file = told_where()
+    assert file == "" or "BEGIN CERTIFICATE" in Path(file).read_text("utf-8")
+    assert told_where(SSL_CERT_FILE="/mine.pem") == "/mine.pem"
+    assert told_where(SSL_CERT_DIR="/mine") == ""

@@ -10,13 +10,15 @@ import calendar
 import hashlib
 import hmac
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -93,8 +95,7 @@ def small_s3(
     class Handler(_Handler):
         timeout = idle_seconds
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
-        listener.daemon_threads = True
+    with _Listener(("127.0.0.1", 0), Handler) as listener:
         Handler.store = SmallS3(listener.server_port, region)
         Handler.domain = domain
         thread = threading.Thread(target=listener.serve_forever, args=(0.05,))
@@ -104,6 +105,26 @@ def small_s3(
         finally:
             listener.shutdown()
             thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    """A server that is gone when it is closed: for those, too, who had a connection to it."""
+
+    daemon_threads = True
+
+    def __init__(self, *rest: Any) -> None:
+        self._connections = list[socket.socket]()
+        super().__init__(*rest)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

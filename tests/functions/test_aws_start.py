@@ -20,7 +20,7 @@ NEVER = (
     "safelight.fetch.gate", "safelight.entrances", "safelight.backfill", "safelight.deploy",
     "safelight.engine.gainmap", "safelight.metadata.xmp", "safelight.engine.quality",
     "safelight.engine.decoders.dib", "safelight.cdn.forgetting", "safelight.posting",
-    "safelight.pipelines.building", "dataclasses", "email", "configparser", "pkgutil", "xml",
+    "safelight.pipelines.building", "dataclasses", "email", "configparser", "xml",
     "statistics",
 )  # fmt: skip
 # Only where events come.

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,10 @@ class Podman:
     """What podman does with a store of images in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        # The folder of a test is longer than the 50 characters that podman takes for this one.
+        self._run = tempfile.mkdtemp(prefix="podman-")
         self._command = [
-            "podman", "--root", str(folder / "store"), "--runroot", str(folder / "run"),
+            "podman", "--root", str(folder / "store"), "--runroot", self._run,
             "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs",
         ]  # fmt: skip
         if shutil.which("runc"):
@@ -96,6 +99,7 @@ class Podman:
         """Leave nothing mounted."""
         self("rm", "--all", "--force", "--time", "0")
         self("rmi", "--all", "--force", seconds=90)
+        shutil.rmtree(self._run, ignore_errors=True)
 
 
 def _root(root: Path, python: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,9 @@ from safelight.errors import SettingError, Unavailable
 # What they log, with a trace, is raised as well.
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+# One that was given up while it connected warns when it is collected, in the middle of a log.
+warnings.filterwarnings("ignore", "coroutine 'Connection.close' was never awaited", RuntimeWarning)
 
 _WAIT_SECONDS = 5.0
 _CONNECT_SECONDS = 10.0

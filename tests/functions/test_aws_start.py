@@ -21,7 +21,7 @@ NEVER = (
     "safelight.engine.gainmap", "safelight.metadata.xmp", "safelight.engine.quality",
     "safelight.engine.decoders.dib", "safelight.cdn.forgetting", "safelight.posting",
     "safelight.pipelines.building", "dataclasses", "email", "configparser", "xml",
-    "statistics",
+    "statistics", "random", "secrets",
 )  # fmt: skip
 # Only where events come.
 EVENTS = ("safelight.events", "safelight.pipelines.handling", "safelight.engine.developing")

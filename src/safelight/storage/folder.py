@@ -6,9 +6,9 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import stat as stat_module
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
@@ -229,7 +229,7 @@ def _new_file(path: str) -> int:
 
 def _publish(path: str, data: bytes, *, sync: bool) -> None:
     folder, _, name = path.rpartition("/")
-    temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}-{name[:40]}"
+    temporary = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex[:16]}-{name[:40]}"
     descriptor = _new_file(temporary)
     try:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import uuid
 
 from safelight.errors import NotFound, StoreUnavailable
 from safelight.storage.store import Store
@@ -15,7 +15,7 @@ def read_back(store: Store, key: str) -> None:
 
     Raises StoreUnavailable, whose reason says what is wrong in a sentence.
     """
-    data = secrets.token_bytes(16)
+    data = uuid.uuid4().bytes
     store.put(key, data, _ATTRIBUTES)
     try:
         found = store.get(key)

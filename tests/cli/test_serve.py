@@ -55,7 +55,7 @@ def test_others_are_served_what_is_signed_or_named(home: Path, security: str) ->
         assert "  off: what is not allowed without a signature" in server.output
         assert "horse" not in server.output
         assert server.get("/10x10/exif-6.jpg").code == "forbidden"
-        assert server.get("/").code == "not_found"
+        assert server.get("/").code == "no_page"
         assert server.get("/thumb/exif-6.jpg").status == (200 if "presets" in security else 403)
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from safelight.limits import Limits
 from safelight.storage import Opened, opened_bytes
+from safelight.workers import pool
 from safelight.workers.protocol import Job, Order, Reply, receive_reply, send_job
 from tests.support.serving import wait_for
 
@@ -31,6 +32,8 @@ class Child:
                     sys.executable, "-m", "safelight.workers.child", str(theirs.fileno()),
                     msgspec.json.encode(limits).decode(), str(idle_seconds),
                 ],
+                # As a pool starts it: the arenas of many threads would fill what it may address.
+                env=pool._environment(os.environ),
                 pass_fds=[theirs.fileno()],
                 stderr=subprocess.PIPE,
             )  # fmt: skip
@@ -107,7 +110,7 @@ def test_a_transform_that_is_none_is_told_too(child: Child, photo: Opened) -> No
 
 
 def test_a_picture_that_needs_more_memory_than_there_is_costs_itself_only(photo: Opened) -> None:
-    worker = Child(replace(LIMITS, worker_memory=200_000_000))
+    worker = Child(replace(LIMITS, worker_memory=245_000_000))
     try:
         worker.reply()
         large = "w=5000,h=5000,fit=fill,enlarge,rotate=90,format=png"
